@@ -1,0 +1,47 @@
+"""The one tree of errors: every message says what, the value seen, and what to do."""
+
+from __future__ import annotations
+
+
+class SteatosisError(Exception):
+    """Root of every error that this package raises on purpose."""
+
+
+class CannotOpenError(SteatosisError, OSError):
+    """A file or folder cannot be opened as what it was given for."""
+
+
+class UnreadableRegionError(SteatosisError, OSError):
+    """A region of an opened slide could not be decoded; no pixel was made up for it."""
+
+
+class MissingScaleError(SteatosisError, ValueError):
+    """A length was asked of a slide whose pixel size is unknown or implausible."""
+
+
+class UnknownNameError(SteatosisError, LookupError):
+    """A name is not in the table of readers, models, measures or writers."""
+
+
+class BadValueError(SteatosisError, ValueError):
+    """A parameter or an input array has a value that cannot be used."""
+
+
+class ModelFileError(SteatosisError, OSError):
+    """A model folder or weight file is missing, damaged or of another architecture."""
+
+
+class StoreMismatchError(SteatosisError, ValueError):
+    """A results store was begun with another slide, model or setting."""
+
+
+class StoreBusyError(SteatosisError, OSError):
+    """Another process is writing to the results store."""
+
+
+class IncompleteRunError(SteatosisError, RuntimeError):
+    """A run ended with tiles that could not be read; the rest is stored and can be resumed."""
+
+
+class NoTissueError(SteatosisError, ValueError):
+    """Nothing is left to analyse: no tissue, or a region that lies outside the slide."""

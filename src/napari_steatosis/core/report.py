@@ -1,0 +1,101 @@
+"""Measurements with unit, interval and definition, and the report that holds them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from numpy.typing import NDArray
+
+from .errors import UnknownNameError
+from .prediction import Prediction
+
+Columns = Mapping[str, NDArray[Any]]
+"""A table: column name (with its unit) to values, all of one length."""
+
+RESEARCH_USE = "Research use only. Not a diagnostic device."
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One number that says what it is.
+
+    Parameters
+    ----------
+    name : str
+        Key in the report, ``"fat_area_fraction"``.
+    value : float
+        In `unit`; NaN where it is undefined (nothing to measure).
+    unit : str
+        ``"%"``, ``"mm^2"``, ``"1/mm^2"``, ``"um"``; ``""`` for a count.
+    definition : str
+        What was divided by what, in one sentence.
+    interval : (float, float), optional
+        95 % interval, in `unit`.
+    n : int, optional
+        Number of sampling units behind the interval.
+    """
+
+    name: str
+    value: float
+    unit: str
+    definition: str
+    interval: tuple[float, float] | None = None
+    n: int | None = None
+
+    def __str__(self) -> str:
+        text = f"{self.value:.4g} {self.unit}".rstrip()
+        if self.interval is not None:
+            low, high = self.interval
+            text += f" (95 % CI {low:.4g} to {high:.4g})"
+        return text
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, eq=False)
+class Report:
+    """What was measured on one slide.
+
+    Parameters
+    ----------
+    title : str
+        Usually the name of the slide.
+    measurements : tuple of Measurement
+        The numbers, by name in `report[name]`.
+    tables : mapping of str to table
+        ``"droplets"``: one row per droplet.
+    provenance : mapping
+        Slide, pixel size and its source, model and weights, settings, versions.
+    flags : tuple of str
+        What a reader must know before using the numbers.
+    prediction : Prediction, optional
+        What was measured; writers draw pictures and outlines from it.
+    """
+
+    title: str
+    measurements: tuple[Measurement, ...]
+    tables: Mapping[str, Columns] = field(default_factory=dict)
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    flags: tuple[str, ...] = ()
+    prediction: Prediction | None = None
+
+    def __getitem__(self, name: str) -> Measurement:
+        for measurement in self.measurements:
+            if measurement.name == name:
+                return measurement
+        known = ", ".join(m.name for m in self.measurements)
+        raise UnknownNameError(f"The report has no measurement {name!r}; it has: {known}.")
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values, without the tables."""
+        return {
+            "title": self.title,
+            "notice": RESEARCH_USE,
+            "measurements": [m.to_json() for m in self.measurements],
+            "flags": list(self.flags),
+            "provenance": dict(self.provenance),
+        }
