@@ -1,0 +1,1 @@
+"""The window: forms, layers and words. Computes nothing."""

@@ -1,0 +1,15 @@
+"""Operations on pixels: the drawn liver, tissue, stain, regions."""
+
+from __future__ import annotations
+
+from ..core.lazy import lazy_names
+
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "drawn_liver": "napari_steatosis.imaging.phantom:drawn_liver",
+        "find_tissue": "napari_steatosis.imaging.tissue:find_tissue",
+        "mask_of_polygons": "napari_steatosis.imaging.regions:mask_of_polygons",
+        "fit_stain": "napari_steatosis.imaging.stain:fit_stain",
+    },
+)

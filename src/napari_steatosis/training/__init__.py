@@ -1,0 +1,1 @@
+"""Fit and evaluate models; the only package besides `models` that knows torch."""
