@@ -1,0 +1,124 @@
+"""Slides in, results out: two tables of formats, and the functions that use them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..core.errors import CannotOpenError
+from ..core.lazy import lazy_names
+from ..core.table import Table
+
+if TYPE_CHECKING:
+    from ..core.slide import Slide
+
+READERS = Table(
+    "reader",
+    {
+        "openslide": "napari_steatosis.io.openslide:open_slide",
+        "tiff": "napari_steatosis.io.tiff:open_slide",
+        "ome-zarr": "napari_steatosis.io.ome_zarr:open_slide",
+        "picture": "napari_steatosis.io.picture:open_slide",
+    },
+)
+"""Slide formats in the order in which they are tried; each opens a path or says why not."""
+
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "WRITERS": "napari_steatosis.io.write:WRITERS",
+        "write": "napari_steatosis.io.write:write",
+        "open_results": "napari_steatosis.io._store:open_results",
+    },
+)
+
+
+def open_slide(
+    path: str | os.PathLike[str],
+    *,
+    reader: str | None = None,
+    um_per_px: float | tuple[float, float] | None = None,
+) -> Slide:
+    """Open a whole-slide image or picture; only its header is read.
+
+    Parameters
+    ----------
+    path : str or path
+        A file, or a folder for OME-Zarr and DICOM.
+    reader : str, optional
+        Row of `READERS` to use; by default each is tried in turn.
+    um_per_px : float or (float, float), optional
+        Size of a level 0 pixel, um, in place of what the file states. A pair is height, width.
+
+    Returns
+    -------
+    Slide
+
+    Raises
+    ------
+    CannotOpenError
+        With one line per reader that says why it refused.
+    UnknownNameError
+        Where `reader` is not a row of the table.
+
+    Examples
+    --------
+    >>> open_slide("no/such/file.svs")
+    Traceback (most recent call last):
+        ...
+    napari_steatosis.core.errors.CannotOpenError: no/such/file.svs: there is no such file or folder.
+    """
+    refused = []
+    for name, outcome in _attempts(path, reader):
+        if not isinstance(outcome, CannotOpenError):
+            return outcome if um_per_px is None else outcome.with_scale(um_per_px)
+        refused.append(f"  {name}: {outcome}")
+    raise CannotOpenError("\n".join([f"{path} cannot be opened as a slide.", *refused]))
+
+
+def explain_open(path: str | os.PathLike[str]) -> str:
+    """Say which reader opens a path, or why each refused, one line per reader tried.
+
+    Examples
+    --------
+    >>> print(explain_open("no/such/file.svs"))
+    no/such/file.svs: there is no such file or folder.
+    """
+    lines = []
+    try:
+        for name, outcome in _attempts(path, None):
+            if isinstance(outcome, CannotOpenError):
+                lines.append(f"  {name}: {outcome}")
+                continue
+            height, width = outcome.shape
+            lines.append(
+                f"  {name}: opens it: {height} x {width} px (height x width), "
+                f"{len(outcome.levels)} levels, pixel size {_size(outcome)}"
+            )
+            return "\n".join([f"{path} opens with the reader {name!r}.", *lines])
+    except CannotOpenError as error:
+        return str(error)
+    return "\n".join([f"{path} cannot be opened as a slide.", *lines])
+
+
+def _attempts(
+    path: str | os.PathLike[str], reader: str | None
+) -> Iterator[tuple[str, Slide | CannotOpenError]]:
+    place = Path(path)
+    if not place.exists():
+        raise CannotOpenError(f"{path}: there is no such file or folder.")
+    for name in [reader] if reader is not None else READERS:
+        opener = READERS[name]
+        try:
+            yield name, opener(place)
+        except CannotOpenError as error:
+            yield name, error
+
+
+def _size(slide: Slide) -> str:
+    if slide.um_per_px is None:
+        return f"unknown: {slide.scale_source}"
+    y, x = slide.um_per_px
+    return f"{y:.4g} x {x:.4g} um ({slide.scale_source})"
