@@ -90,6 +90,11 @@ class Model(Protocol):
         """SHA-256 of specification and weights, hexadecimal."""
         ...
 
+    @property
+    def arithmetic(self) -> dict[str, str]:
+        """What may change the last digits: ``{"device": "cpu", "precision": "bf16"}``."""
+        ...
+
     def predict(self, tiles: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Map ``(n, y, x, 3) uint8`` to probabilities that sum to 1.
 

@@ -1,0 +1,230 @@
+"""The main job: tissue, fat, numbers. One sequence of events for script, shell and window."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ..core.mask import Mask
+from ..core.model import Model
+from ..core.prediction import Prediction
+from ..core.report import Report
+from ..core.slide import Slide
+from ._order import Focus
+from ._plan import Plan, plan_segmentation
+from .segment import Progress, incomplete, open_store, run
+
+DEFAULT_MODEL = "steatosis-he"
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A step without tiles has begun.
+
+    Parameters
+    ----------
+    text : str
+        What is being done, for a status line.
+    """
+
+    text: str
+
+
+@dataclass(frozen=True, eq=False)
+class Began:
+    """The tiles are known, the result exists and is about to fill.
+
+    Parameters
+    ----------
+    plan : Plan
+        What is computed.
+    prediction : Prediction
+        The result, live.
+    """
+
+    plan: Plan
+    prediction: Prediction
+
+
+@dataclass(frozen=True, eq=False)
+class Ended:
+    """The run is over.
+
+    Parameters
+    ----------
+    report : Report
+        Measured on what is stored; its flags list tiles that could not be read.
+    plan : Plan
+        What was computed.
+    """
+
+    report: Report
+    plan: Plan
+
+
+Event = Stage | Began | Progress | Ended
+
+
+@dataclass(frozen=True, eq=False)
+class Request:
+    """What to analyse, and how.
+
+    Parameters
+    ----------
+    slide : Slide
+        With a pixel size.
+    model : str or Model
+        Name or folder of a model, or a loaded one.
+    region : Mask, optional
+        Analyse only tissue inside (`mask_of_polygons`).
+    exclude : Mask, optional
+        Leave this out of numerator and denominator.
+    store : path, optional
+        Results store; None keeps the class map in memory.
+    overwrite : bool
+        Begin anew instead of resuming.
+    device, precision : str
+        For a model given by name: ``"auto"``, ``"cpu"``, ``"cuda"``, ``"mps"``; ``"auto"``,
+        ``"fp32"``, ``"bf16"``.
+    """
+
+    slide: Slide
+    model: str | Model = DEFAULT_MODEL
+    region: Mask | None = None
+    exclude: Mask | None = None
+    store: str | Path | Callable[[Plan], Path] | None = None
+    overwrite: bool = False
+    device: str = "auto"
+    precision: str = "auto"
+
+
+def analyse_steps(
+    request: Request,
+    *,
+    client: Any = None,
+    focus: Focus | None = None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Iterator[Event]:
+    """Do the main job and say what happens; `analyse` is the same without the events.
+
+    Parameters
+    ----------
+    request : Request
+        What to analyse.
+    client, focus, should_stop
+        As in `segment.run`.
+
+    Yields
+    ------
+    Event
+        `Stage`, then `Began`, a `Progress` per tile, and `Ended`. When stopped, the last
+        two are missing and the store can be resumed.
+    """
+    from ..imaging import find_tissue
+    from ..models import load_model
+    from ..quantify import measure
+
+    slide = request.slide
+    slide.frame()  # a missing pixel size is asked for before anything is computed
+    if isinstance(request.model, str):
+        yield Stage(f"Loading the model {request.model}")
+        model: Model = load_model(
+            request.model, device=request.device, precision=request.precision
+        )
+    else:
+        model = request.model
+    yield Stage("Finding tissue")
+    within = find_tissue(slide)
+    if request.region is not None:
+        within = within & request.region
+    if request.exclude is not None:
+        within = within.without(request.exclude)
+    plan = plan_segmentation(slide, model, within=within)
+    store = request.store(plan) if callable(request.store) else request.store
+    with open_store(plan, store, overwrite=request.overwrite) as results:
+        yield Began(plan, results.prediction())
+        yield from run(plan, results, client=client, focus=focus, should_stop=should_stop)
+        prediction = results.prediction()
+    if should_stop():
+        return
+    yield Stage("Measuring")
+    yield Ended(replace(measure(prediction), title=stem(slide)), plan)
+
+
+def analyse(
+    slide: Slide,
+    out: str | Path | None = None,
+    *,
+    model: str | Model = DEFAULT_MODEL,
+    accept_unreadable: bool = False,
+    on_event: Callable[[Event], None] = lambda event: None,
+    **options: Any,
+) -> Report:
+    """Find the tissue of a slide, segment its fat, measure it, and write the results.
+
+    Parameters
+    ----------
+    slide : Slide
+        With a pixel size.
+    out : path, optional
+        Folder for ``<slide>.zarr`` (class map), ``.html``, ``.json``, ``.csv`` and
+        ``.geojson.gz``; None writes nothing.
+    model : str or Model
+        Name or folder of a model, or a loaded one.
+    accept_unreadable : bool
+        Report on the rest where tiles cannot be read, with a flag, instead of raising.
+    on_event : callable
+        Called with each `Stage`, `Began`, `Progress` and `Ended`.
+    **options
+        Further fields of `Request`, and `client`.
+
+    Returns
+    -------
+    Report
+
+    Raises
+    ------
+    MissingScaleError, NoTissueError, StoreMismatchError, IncompleteRunError
+        As in `segment`.
+
+    Examples
+    --------
+    >>> import napari_steatosis as st
+    >>> report = st.analyse(st.drawn_liver(512, 512, seed=1))
+    >>> report["fat_area_fraction"].unit
+    '%'
+    """
+    client = options.pop("client", None)
+    store = None if out is None else Path(out) / f"{stem(slide)}.zarr"
+    request = Request(slide, model, **{"store": store, **options})
+    for event in analyse_steps(request, client=client):
+        on_event(event)
+        if isinstance(event, Ended):
+            plan, report = event.plan, event.report
+    if report.prediction is not None and report.prediction.failed and not accept_unreadable:
+        raise incomplete(plan, report.prediction)
+    if out is not None:
+        write_all(report, out, overwrite=True)
+    return report
+
+
+def write_all(report: Report, folder: str | Path, *, overwrite: bool = False) -> list[Path]:
+    """Write a report in every format into a folder, and return the files."""
+    from ..io import write
+
+    written: list[Path] = []
+    for suffix in (".html", ".json", ".csv", ".geojson.gz"):
+        target = Path(folder) / f"{report.title}{suffix}"
+        written += write(report, target, overwrite=overwrite)
+    return written
+
+
+def stem(slide: Slide) -> str:
+    """Return the name that the results of a slide get: its file name without suffixes."""
+    name = Path(slide.path).name
+    for suffix in (".ome.zarr", ".ome.tiff", ".ome.tif"):
+        if name.lower().endswith(suffix):
+            return name[: -len(suffix)]
+    return Path(name).stem

@@ -1,0 +1,251 @@
+"""Segment a slide tile by tile into a results store."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..core.errors import IncompleteRunError
+from ..core.geometry import Region
+from ..core.mask import Mask
+from ..core.model import Model
+from ..core.prediction import Prediction
+from ..core.slide import Slide
+from ..core.stain import StainTransform
+from ..io._store import Header, ResultStore
+from ._order import Focus, tiles_outward
+from ._plan import Plan, plan_segmentation
+from ._tiles import TilePixels, TileResult, predict_tiles, read_tile, run_tiles
+
+AHEAD = 2
+"""Tiles read ahead of the model."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a run stands, after each tile.
+
+    Parameters
+    ----------
+    done, total : int
+        Tiles, those of an earlier run that is resumed included.
+    inner : Region, optional
+        What was just stored, px of the plane.
+    mpx : float
+        Megapixels of the plane analysed in this run.
+    seconds : float
+        Since this run began.
+    error : str
+        Why the tile failed; empty where it did not.
+    """
+
+    done: int
+    total: int
+    inner: Region | None
+    mpx: float
+    seconds: float
+    error: str = ""
+
+    @property
+    def mpx_per_s(self) -> float:
+        """Throughput of this run, megapixels of the plane per second."""
+        return self.mpx / self.seconds if self.seconds > 0 else 0.0
+
+    @property
+    def seconds_left(self) -> float:
+        """Estimate from the throughput so far; NaN before the first tile."""
+        here = self.done / self.total
+        return self.seconds * (1 - here) / here if here > 0 else float("nan")
+
+
+def segment(
+    slide: Slide,
+    model: Model,
+    *,
+    within: Mask | None = None,
+    store: str | Path | None = None,
+    stain: StainTransform | None = None,
+    **options: Any,
+) -> Prediction:
+    """Segment a slide with a model, tile by tile, into a results store.
+
+    A run that was stopped, by whatever, is taken up where it ended when the same call is
+    made again; a finished one is returned at once.
+
+    Parameters
+    ----------
+    slide : Slide
+        With a pixel size.
+    model : Model
+        A segmentation model (`load_model`).
+    within : Mask, optional
+        Where to analyse, usually `find_tissue(slide)`. Pixels outside are *not analysed*
+        and leave the denominator of every fraction. None analyses every pixel.
+    store : path, optional
+        Folder of the results store; None keeps the result in memory.
+    stain : StainTransform, optional
+        Fitted on this slide.
+    **options
+        `tile_px` (int), `overwrite` (bool), `client` (a dask ``Client`` that computes the
+        tiles), `on_progress` (called with a `Progress` after each tile), `focus` and
+        `should_stop` as in `run`.
+
+    Returns
+    -------
+    Prediction
+
+    Raises
+    ------
+    MissingScaleError, NoTissueError
+        Where the slide has no pixel size, or nothing is left to analyse.
+    StoreMismatchError, StoreBusyError
+        Where the store belongs to another run, or to another process at work.
+    IncompleteRunError
+        Where tiles could not be read. Everything else is stored; the message names them.
+
+    Examples
+    --------
+    >>> import napari_steatosis as st
+    >>> slide = st.drawn_liver(512, 512, seed=1)
+    >>> fat = st.segment(slide, st.load_model("steatosis-he"), within=st.find_tissue(slide))
+    >>> fat.classes
+    ('tissue', 'fat')
+    """
+    tile_px, overwrite = options.pop("tile_px", None), options.pop("overwrite", False)
+    on_progress = options.pop("on_progress", None)
+    plan = plan_segmentation(slide, model, within=within, stain=stain, tile_px=tile_px)
+    with open_store(plan, store, overwrite=overwrite) as results:
+        for progress in run(plan, results, **options):
+            if on_progress is not None:
+                on_progress(progress)
+        prediction = results.prediction()
+    if prediction.failed:
+        raise incomplete(plan, prediction)
+    return prediction
+
+
+def open_store(plan: Plan, path: str | Path | None, *, overwrite: bool = False) -> ResultStore:
+    """Open the results store of a plan: a new one, or the one that it began before."""
+    header = Header(
+        name="fat",
+        shape=(plan.plane.height, plan.plane.width),
+        frame=plan.plane.frame,
+        classes=plan.model.spec.classes,
+        identity=plan.identity,
+        provenance=plan.provenance,
+    )
+    return ResultStore(path, header, slide=plan.slide, overwrite=overwrite)
+
+
+def run(
+    plan: Plan,
+    results: ResultStore,
+    *,
+    client: Any = None,
+    focus: Focus | None = None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Iterator[Progress]:
+    """Compute what a store lacks of a plan, and yield after each tile.
+
+    Parameters
+    ----------
+    plan : Plan
+        What to compute.
+    results : ResultStore
+        Opened with the same plan.
+    client : dask.distributed.Client, optional
+        Computes the tiles on a cluster; this process stores them.
+    focus : callable, optional
+        Where the user looks, (row, column) in px of the plane: nearest tiles come first.
+    should_stop : callable
+        Asked after each tile; when it says yes, the store is left resumable.
+
+    Yields
+    ------
+    Progress
+    """
+    finished = set(results.ledger.done)
+    left = [index for index in plan.tiles if index not in finished]
+    done, mpx, began = len(plan.tiles) - len(left), 0.0, time.perf_counter()
+    if left:
+        order = tiles_outward(plan.grid, left, focus)
+        computed = _on_this_machine(plan, order) if client is None else _on(client, plan, order)
+        try:
+            for result in computed:
+                _store(results, result)
+                done += 1
+                inner = result.tile.inner
+                mpx += inner.height * inner.width / 1e6
+                seconds = time.perf_counter() - began
+                yield Progress(done, len(plan.tiles), inner, mpx, seconds, result.error)
+                if should_stop():
+                    return
+        finally:
+            computed.close()
+    if left or not results.complete:
+        results.finish()
+
+
+def incomplete(plan: Plan, prediction: Prediction) -> IncompleteRunError:
+    """Return the error that names the tiles of a run that could not be read."""
+    shown = "\n".join(f"  {message}" for message in prediction.failed[:5])
+    return IncompleteRunError(
+        f"{plan.slide.path}: {len(prediction.failed)} of {len(plan.tiles)} tiles could not be "
+        f"read; they count as not analysed.\n{shown}\nThe other tiles are stored in "
+        f"{prediction.store or 'memory'}. Mend the file and run again to compute the rest."
+    )
+
+
+def _store(results: ResultStore, result: TileResult) -> None:
+    if result.classes is None:
+        results.add_failure(result.tile.index, result.error)
+    else:
+        results.add(result.tile.index, result.tile.inner, result.classes)
+
+
+def _on_this_machine(plan: Plan, order: Iterable[int]) -> Generator[TileResult, None, None]:
+    """Read ahead in a thread while the model works."""
+    with ThreadPoolExecutor(1, thread_name_prefix="read-tiles") as pool:
+        waiting: deque[Future[TilePixels]] = deque()
+        indices = iter(order)
+        try:
+            while True:
+                while len(waiting) < AHEAD and (index := next(indices, None)) is not None:
+                    waiting.append(pool.submit(read_tile, plan, index))
+                if not waiting:
+                    return
+                yield from predict_tiles(plan, [waiting.popleft().result()])
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def _on(client: Any, plan: Plan, order: Iterable[int]) -> Generator[TileResult, None, None]:
+    """Compute on a dask cluster, two tiles per worker under way at a time."""
+    from distributed import as_completed
+
+    shared = client.scatter(plan, broadcast=True, hash=False)
+    indices = iter(order)
+    pending, under_way = as_completed(), set()
+
+    def submit() -> None:
+        if (index := next(indices, None)) is not None:
+            future = client.submit(run_tiles, shared, [index], pure=False)
+            under_way.add(future)
+            pending.add(future)
+
+    try:
+        for _ in range(2 * max(1, len(client.nthreads()))):
+            submit()
+        for future in pending:
+            results = future.result()
+            under_way.discard(future)
+            submit()
+            yield from results
+    finally:
+        client.cancel(list(under_way))
