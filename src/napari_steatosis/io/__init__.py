@@ -25,6 +25,11 @@ READERS = Table(
 )
 """Slide formats in the order in which they are tried; each opens a path or says why not."""
 
+REMEDY = (
+    "If the file may be damaged or incomplete, copy it again from its origin; if it is of "
+    "another format, save it as a pyramidal OME-TIFF of 8-bit RGB."
+)
+
 __getattr__ = lazy_names(
     __name__,
     {
@@ -75,7 +80,7 @@ def open_slide(
         if not isinstance(outcome, CannotOpenError):
             return outcome if um_per_px is None else outcome.with_scale(um_per_px)
         refused.append(f"  {name}: {outcome}")
-    raise CannotOpenError("\n".join([f"{path} cannot be opened as a slide.", *refused]))
+    raise CannotOpenError("\n".join([f"{path} cannot be opened as a slide.", *refused, REMEDY]))
 
 
 def explain_open(path: str | os.PathLike[str]) -> str:
@@ -100,7 +105,7 @@ def explain_open(path: str | os.PathLike[str]) -> str:
             return "\n".join([f"{path} opens with the reader {name!r}.", *lines])
     except CannotOpenError as error:
         return str(error)
-    return "\n".join([f"{path} cannot be opened as a slide.", *lines])
+    return "\n".join([f"{path} cannot be opened as a slide.", *lines, REMEDY])
 
 
 def _attempts(

@@ -1,0 +1,221 @@
+"""Slides of scanner vendors and DICOM, through OpenSlide."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import openslide
+from numpy.typing import NDArray
+from openslide import OpenSlide, OpenSlideError
+
+from ..core.digest import digest
+from ..core.errors import CannotOpenError
+from ..core.geometry import Region
+from ..core.slide import Slide, checked_scale, virtual_levels
+from ._handles import HANDLES
+from ._header import fingerprint, read_size, stored_levels
+
+BLOCK_PX = 256
+"""Side of the blocks in which levels of a downsample that is not whole are read, px."""
+
+MANY_FILES = ("dicom", "mirax", "hamamatsu")
+"""Vendors whose slide lies in several files, where OpenSlide's own hash is the identity."""
+
+
+@dataclass(frozen=True)
+class OpenSlideSource:
+    """Pixels of a file that OpenSlide reads.
+
+    Parts of the field that were not scanned (fully transparent to OpenSlide) have the
+    background colour that the file states, else white, as glass has; where a pixel is
+    partly covered, at the outline of the scan, it has the colour of the covered part.
+
+    Parameters
+    ----------
+    path : str
+        File that OpenSlide opens.
+    background : (int, int, int)
+        Colour of what was not scanned, RGB.
+    """
+
+    path: str
+    background: tuple[int, int, int] = (255, 255, 255)
+
+    def read(self, level: int, region: Region) -> NDArray[np.uint8]:
+        """Return ``(height, width, 3) uint8`` RGB of a region inside the stored level."""
+        with HANDLES.borrow(self.path, _open_handle) as slide:
+            try:
+                downsample = slide.level_downsamples[level]
+                if downsample == round(downsample):
+                    return self._crop(slide, level, region)
+                return self._blocks(slide, level, region)
+            except OpenSlideError:
+                HANDLES.forget(self.path)  # after an error OpenSlide refuses all further reads
+                raise
+
+    def associated(self, name: str) -> NDArray[np.uint8]:
+        """Return an associated image (label, macro, thumbnail) as ``(y, x, 3) uint8``."""
+        with HANDLES.borrow(self.path, _open_handle) as slide:
+            return self._rgb(np.asarray(slide.associated_images[name]))
+
+    def _crop(self, slide: OpenSlide, level: int, region: Region) -> NDArray[np.uint8]:
+        downsample = slide.level_downsamples[level]
+        corner = (round(region.x * downsample), round(region.y * downsample))
+        image = slide.read_region(corner, level, (region.width, region.height))
+        return self._rgb(np.asarray(image))
+
+    def _blocks(self, slide: OpenSlide, level: int, region: Region) -> NDArray[np.uint8]:
+        """Read from the corners of fixed blocks, so that a pixel is the same in every crop.
+
+        OpenSlide takes whole level 0 coordinates. Where the downsample is not whole these
+        fall between two pixels of the level, and it interpolates by a fraction that depends
+        on the corner of the crop.
+        """
+        out = np.empty((region.height, region.width, 3), np.uint8)
+        for y in range(region.y // BLOCK_PX * BLOCK_PX, region.y_end, BLOCK_PX):
+            for x in range(region.x // BLOCK_PX * BLOCK_PX, region.x_end, BLOCK_PX):
+                block = Region(y=y, x=x, height=BLOCK_PX, width=BLOCK_PX)
+                wanted = block.intersect(region)
+                assert wanted is not None
+                height, width = wanted.y_end - y, wanted.x_end - x
+                read = Region(y=y, x=x, height=height, width=width)
+                pixels = self._crop(slide, level, read)
+                out[wanted.within(region)] = pixels[wanted.within(read)]
+        return out
+
+    def _rgb(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        rgb = np.ascontiguousarray(pixels[..., :3])
+        outside = pixels[..., 3] == 0
+        if outside.any():
+            rgb[outside] = self.background
+        return rgb
+
+
+def _open_handle(path: str) -> OpenSlide:
+    return OpenSlide(path)
+
+
+def recognises(path: Path) -> bool:
+    """Say whether a file is of a vendor format that is read through OpenSlide.
+
+    Plain tiled TIFF, which OpenSlide can read too, is left to the reader ``tiff``: that one
+    gives the stored pixels of every level, knows OME metadata and levels in SubIFDs, and
+    does not turn 16-bit or grey pixels into 8-bit RGB unasked.
+    """
+    return OpenSlide.detect_format(path) not in (None, "generic-tiff")
+
+
+def open_slide(path: Path) -> Slide:
+    """Open svs, ndpi, mrxs, scn, bif, svslide, vms, DICOM or tiled vendor TIFF.
+
+    Parameters
+    ----------
+    path : Path
+        A file, or a folder with the DICOM instances of one slide.
+
+    Raises
+    ------
+    CannotOpenError
+        With the reason in OpenSlide's words where it has one.
+    """
+    file = _dicom_of(path) if path.is_dir() else path
+    if not recognises(file):
+        vendor = OpenSlide.detect_format(file)
+        raise CannotOpenError(
+            "not a vendor format that OpenSlide knows"
+            if vendor is None
+            else "a plain tiled TIFF, which the reader 'tiff' opens without resampling it"
+        )
+    try:
+        with HANDLES.borrow(str(file), _open_handle) as handle:
+            properties = dict(handle.properties)
+            sizes = [(height, width) for width, height in handle.level_dimensions]
+            names = tuple(handle.associated_images)
+    except (OpenSlideError, OSError) as error:
+        raise _refusal(file, error) from error
+    scale, scale_source = _scale(properties)
+    tile = tuple(int(properties.get(f"openslide.level[0].tile-{side}", 512)) for side in _SIDES)
+    return Slide(
+        path=str(path),
+        reader="openslide",
+        source=OpenSlideSource(str(file), _background(properties)),
+        levels=tuple(virtual_levels(stored_levels(sizes))),
+        fingerprint=_identity(file, properties),
+        um_per_px=scale,
+        scale_source=scale_source,
+        tile_px=read_size((tile[0], tile[1])),
+        associated=names,
+        properties=properties,
+    )
+
+
+_SIDES = ("height", "width")
+
+
+def _refusal(file: Path, error: Exception) -> CannotOpenError:
+    vendor = OpenSlide.detect_format(file)
+    return CannotOpenError(
+        f"OpenSlide {openslide.__library_version__} takes it for {vendor} but cannot open it: "
+        f"{error}. It may be damaged, incomplete, or of a variant that OpenSlide does not read"
+    )
+
+
+def _scale(properties: Mapping[str, str]) -> tuple[tuple[float, float] | None, str]:
+    try:
+        y, x = (float(properties[f"openslide.mpp-{axis}"]) for axis in "yx")
+    except (KeyError, ValueError):
+        reason = "the file states no pixel size"
+        power = properties.get("openslide.objective-power")
+        if power is not None and float(power) > 0:
+            reason += (
+                f" (its {float(power):g}x objective suggests about {10 / float(power):g} um, "
+                f"which is a guess and is not used)"
+            )
+        return None, reason
+    return checked_scale((y, x), f"OpenSlide, vendor {properties['openslide.vendor']}")
+
+
+def _background(properties: Mapping[str, str]) -> tuple[int, int, int]:
+    text = properties.get("openslide.background-color", "FFFFFF")
+    red, green, blue = bytes.fromhex(text)
+    return red, green, blue
+
+
+def _identity(file: Path, properties: Mapping[str, str]) -> str:
+    vendor, own = properties["openslide.vendor"], properties.get("openslide.quickhash-1")
+    if vendor in MANY_FILES and own is not None and file.suffix.lower() != ".ndpi":
+        return digest({"vendor": vendor, "quickhash-1": own})
+    return fingerprint(file)
+
+
+def _dicom_of(folder: Path) -> Path:
+    """Return an instance of the one DICOM slide in a folder."""
+    slides: dict[str, Path] = {}
+    refused = CannotOpenError("a folder without DICOM instances")
+    for file in _dicom_files(folder):
+        try:
+            with OpenSlide(file) as handle:
+                identity = handle.properties.get("openslide.quickhash-1", file.name)
+                slides.setdefault(identity, file)
+        except OpenSlideError as error:
+            refused = _refusal(file, error)
+    if not slides:
+        raise refused
+    if len(slides) > 1:
+        names = ", ".join(file.name for file in slides.values())
+        raise CannotOpenError(
+            f"a folder with {len(slides)} DICOM slides; open one of them by its file: {names}"
+        )
+    return next(iter(slides.values()))
+
+
+def _dicom_files(folder: Path) -> Iterator[Path]:
+    for file in sorted(folder.iterdir()):
+        if file.suffix.lower() in ("", ".dcm") and file.is_file():
+            with file.open("rb") as opened:
+                opened.seek(128)
+                if opened.read(4) == b"DICM":
+                    yield file
