@@ -13,13 +13,18 @@ from ..core.geometry import Region
 from ..core.grid import Grid
 from ..core.mask import Mask
 from ..core.plane import Plane
-from ..core.resample import box_mean
-from ..core.slide import Slide
+from ..core.slide import Slide, mirrored
 from .optics import density_table, white_level
 
 VERSION = 1
 FINE_UM = 2.0
 """Resolution at which stain is looked for: the septa between droplets are still seen, um."""
+
+NEAR_UM = 4.0
+"""Resolution at which stained places are closed over droplets, um."""
+
+CRUMB_UM2 = 200.0
+"""Stained places smaller than this are loose cells and debris in a lumen, um2."""
 
 BLOCK_PX = 512
 """Side of the blocks that are read at that resolution, px."""
@@ -27,11 +32,8 @@ BLOCK_PX = 512
 DARK = 50
 """Below this in every channel a pixel is scan edge, padding or ink, not stained tissue."""
 
-STAINED_SHARE = 64
+STAINED_SHARE = 60
 """Share of stained fine pixels, of 255, from which a mask pixel counts as stained."""
-
-LONELY_SHARE = 20
-"""Share within `droplet_um` around, of 255, below which stain is dirt."""
 
 
 def find_tissue(
@@ -39,14 +41,14 @@ def find_tissue(
     *,
     um_per_px: float = 8.0,
     stain: float = 0.06,
-    droplet_um: float = 50.0,
-    lumen_um: float = 80.0,
-    piece_um: float = 150.0,
+    gap_um: float = 16.0,
+    lumen_um: float = 55.0,
+    piece_um: float = 70.0,
 ) -> Mask:
     """Return where a slide shows parenchyma, fat included.
 
     A pixel is stained where its optical density differs between the channels, relative to
-    the slide's own white. A white place is kept when a disk of `droplet_um` does not fit into
+    the slide's own white. A white place is kept when a disk of `gap_um` does not fit into
     it (droplets and their clusters, sinusoids) or when it is smaller than a vessel of
     `lumen_um`; glass, tears and large lumina stay out. Nothing here looks at brightness
     alone, so fat is not lost and dust, shadows and black borders are not gained.
@@ -60,7 +62,7 @@ def find_tissue(
     stain : float
         Difference of optical density between the channels (natural logarithm) from which a
         pixel is stained.
-    droplet_um : float
+    gap_um : float
         Diameter of the largest single droplet to keep wherever it lies, um.
     lumen_um : float
         White places with the area of a circle of this diameter, or more, are lumina, um.
@@ -89,7 +91,7 @@ def find_tissue(
     parameters = {
         "um_per_px": float(um_per_px),
         "stain": float(stain),
-        "droplet_um": float(droplet_um),
+        "gap_um": float(gap_um),
         "lumen_um": float(lumen_um),
         "piece_um": float(piece_um),
     }
@@ -97,21 +99,22 @@ def find_tissue(
         if not value > 0:
             raise BadValueError(f"{name} must be positive, got {value}.")
     fine = slide.at(max(FINE_UM, slide.frame().mean_um_per_px))
-    factor = max(1, round(um_per_px / fine.frame.mean_um_per_px))
-    frame = fine.frame.coarser(factor)
+    near = max(1, round(NEAR_UM / fine.frame.mean_um_per_px))
+    step = max(1, round(um_per_px / (near * fine.frame.mean_um_per_px)))
+    frame = fine.frame.coarser(near * step)
     light = _light(fine)
     made: dict[str, Any] = {"method": "find_tissue", "version": VERSION, **parameters}
     made["white"] = [round(value, 2) for value in light.white]
     if light.dark:
-        shape = (-(-fine.height // factor), -(-fine.width // factor))
+        shape = (-(-fine.height // (near * step)), -(-fine.width // (near * step)))
         made["reason"] = "the slide is dark all over: not a stained section in bright light"
         return Mask(np.zeros(shape, bool), frame, made)
-    share = _stained_share(fine, factor, light.white, stain)
-    values = _closed(share, droplet_um / frame.mean_um_per_px)
-    per_px = frame.um2_per_px
-    values = ~_drop_small(~values, np.pi / 4 * lumen_um**2 / per_px)
-    largest = min(np.pi / 4 * piece_um**2 / per_px, values.size / 4)
-    values = _drop_small(values, largest)
+    share = _stained_share(fine, near, light.white, stain)
+    grain = fine.frame.coarser(near)
+    closed = _closed(share, gap_um / grain.mean_um_per_px, CRUMB_UM2 / grain.um2_per_px, step)
+    del share
+    values = ~_lumina(closed, np.pi / 4 * lumen_um**2 / frame.um2_per_px)
+    values = _drop_small(values, np.pi / 4 * piece_um**2 / frame.um2_per_px)
     if not values.any():
         made["reason"] = "no stained tissue was found"
     return Mask(values, frame, made)
@@ -153,7 +156,7 @@ def _stained_share(
     share = np.zeros((-(-fine.height // factor), -(-fine.width // factor)), np.uint8)
     for tile in Grid(fine.height, fine.width, max(1, BLOCK_PX // factor) * factor):
         stained = _stained(fine.read(tile.inner), table, limit)
-        block = box_mean(np.repeat((stained * np.uint8(255))[..., None], 3, 2), factor)[..., 0]
+        block = _share_of(stained, factor)
         y, x = tile.inner.y // factor, tile.inner.x // factor
         share[y : y + block.shape[0], x : x + block.shape[1]] = block
     return share
@@ -167,31 +170,66 @@ def _stained(rgb: NDArray[np.uint8], table: NDArray[np.uint8], limit: int) -> ND
     return (colour >= limit) & (rgb.max(-1) >= DARK) & ~ink
 
 
-def _closed(share: NDArray[np.uint8], disk_px: float) -> NDArray[np.bool_]:
-    """Close the stained places with a disk, block by block (distances need much memory)."""
-    from scipy.ndimage import distance_transform_edt, uniform_filter
+def _closed(
+    share: NDArray[np.uint8], disk_px: float, crumb_px: float, step: int
+) -> NDArray[np.uint8]:
+    """Close the stained places with a disk; return their share in blocks of `step`.
 
-    around = uniform_filter(share, size=2 * int(disk_px) + 1, mode="reflect")
-    stained = (share >= STAINED_SHARE) & (around >= LONELY_SHARE)
-    radius, halo = disk_px / 2, int(disk_px) + 3
-    padded = np.pad(stained, halo, mode="symmetric")
-    values = np.empty_like(stained)
-    for tile in Grid(*stained.shape, 1024, halo):
-        y, x = tile.inner.y, tile.inner.x
-        cut = padded[y : y + tile.inner.height + 2 * halo, x : x + tile.inner.width + 2 * halo]
-        if cut.any() and not cut.all():
-            grown = distance_transform_edt(~cut) <= radius
-            cut = distance_transform_edt(grown) > radius if not grown.all() else grown
-        values[tile.inner.slices] = cut[halo:-halo, halo:-halo]
+    Works in parts, for distances take eight bytes a pixel.
+    """
+    from scipy.ndimage import distance_transform_edt
+
+    radius, halo = disk_px / 2, int(2 * disk_px) + 3
+    height, width = share.shape
+    values = np.empty((-(-height // step), -(-width // step)), np.uint8)
+    for tile in Grid(height, width, 1024 // step * step, halo):
+        rows = mirrored(np.arange(tile.inner.y - halo, tile.inner.y_end + halo), height)
+        columns = mirrored(np.arange(tile.inner.x - halo, tile.inner.x_end + halo), width)
+        closed = _drop_small(share[rows][:, columns] >= STAINED_SHARE, crumb_px)
+        if closed.any() and not closed.all():
+            grown = distance_transform_edt(~closed) <= radius
+            closed = grown if grown.all() else distance_transform_edt(grown) > radius
+        inner = closed[halo:-halo, halo:-halo]
+        part = _share_of(inner, step)
+        y, x = tile.inner.y // step, tile.inner.x // step
+        values[y : y + part.shape[0], x : x + part.shape[1]] = part
     return values
 
 
-def _drop_small(values: NDArray[np.bool_], area_px: float) -> NDArray[np.bool_]:
-    """Return the map without connected places of fewer than `area_px` pixels."""
-    from scipy.ndimage import label
+def _share_of(yes: NDArray[np.bool_], factor: int) -> NDArray[np.uint8]:
+    """Return the share of yes pixels in blocks of `factor` x `factor`, 0 to 255."""
+    ragged = (-yes.shape[0] % factor, -yes.shape[1] % factor)
+    padded = np.pad(yes, ((0, ragged[0]), (0, ragged[1])), mode="edge")
+    count = np.zeros((padded.shape[0] // factor, padded.shape[1] // factor), np.uint32)
+    for dy in range(factor):
+        for dx in range(factor):
+            count += padded[dy::factor, dx::factor]
+    return (count * 255 // factor**2).astype(np.uint8)
 
-    labels, _ = label(values, output=np.int32)
-    large = np.bincount(labels.ravel()) >= area_px
-    large[0] = False
-    kept: NDArray[np.bool_] = large[labels]
+
+def _lumina(closed: NDArray[np.uint8], area_px: float) -> NDArray[np.bool_]:
+    """Return the large white places: joined where no septum passes, drawn to their edge."""
+    from scipy.ndimage import binary_dilation
+
+    cores = _drop_small(closed == 0, area_px, diagonal=False)
+    reach: NDArray[np.bool_] = binary_dilation(cores, np.ones((3, 3)))
+    return reach & (closed < 128)
+
+
+def _drop_small(
+    values: NDArray[np.bool_], area_px: float, *, diagonal: bool = True
+) -> NDArray[np.bool_]:
+    """Return the map without connected places of fewer than `area_px` pixels.
+
+    What is cut by the edge of the map goes on outside, so there half is enough.
+    """
+    from scipy.ndimage import generate_binary_structure, label
+
+    neighbours = generate_binary_structure(2, 2 if diagonal else 1)
+    labels, _ = label(values, neighbours, output=np.int32)
+    area = np.bincount(labels.ravel())
+    edge = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
+    area[np.unique(edge)] *= 2
+    area[0] = 0
+    kept: NDArray[np.bool_] = (area >= area_px)[labels]
     return kept
