@@ -1,0 +1,47 @@
+"""Fine texture: wrapped tiles of band-limited noise, exact in integers, looked up by place."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .lattice import Floats
+from .view import View
+
+
+def grain(view: View, sigma_um: float, key: int) -> Floats:
+    """Return noise of about unit variance with a grain of `sigma_um`, one value per pixel.
+
+    The sum of two wrapped tiles whose sides share no factor repeats only after their
+    product, far beyond any view.
+    """
+    passes = max(0, round(2 * (sigma_um / view.um) ** 2))
+    total = np.zeros((view.height, view.width), np.float32)
+    for side, own in ((509, 2 * key), (383, 2 * key + 1)):
+        rows = (np.arange(view.y, view.y + view.height) + 131 * own) % side
+        columns = (np.arange(view.x, view.x + view.width) + 57 * own) % side
+        total += _tile(side, min(passes, 40), own % 16)[rows][:, columns]
+    return total
+
+
+@lru_cache(maxsize=64)
+def _tile(side: int, passes: int, key: int) -> NDArray[np.float32]:
+    """Return a wrapped tile of noise smoothed by binomial passes, variance one half."""
+    values = np.random.default_rng([key, side]).integers(-(1 << 15), 1 << 15, (side, side))
+    for _ in range(passes):
+        for axis in (0, 1):
+            values = np.roll(values, 1, axis) + 2 * values + np.roll(values, -1, axis)
+            values >>= 2 - (axis ^ 1)  # the spread shrinks slower than the bits are dropped
+    tile = values - int(values.mean())
+    return (tile / (np.sqrt(2) * tile.std())).astype(np.float32)
+
+
+def soften(plane: NDArray[np.int32], passes: int) -> NDArray[np.int32]:
+    """Blur by binomial passes in integers; each pass loses one pixel on each side."""
+    for _ in range(passes):
+        plane = plane[:-2] + 2 * plane[1:-1] + plane[2:]
+        plane = plane[:, :-2] + 2 * plane[:, 1:-1] + plane[:, 2:]
+        plane = (plane + 8) >> 4
+    return plane

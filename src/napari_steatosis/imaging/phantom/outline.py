@@ -1,0 +1,87 @@
+"""Where tissue ends: a piece or needle cores on glass, and cracks in them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .lattice import Doubles, Floats, key_of, noise
+
+CORES = 3
+CORE_HALF_WIDTH_UM = 550.0
+CORE_LENGTH_UM = 15_000.0
+CORE_SPACING_UM = 2_600.0
+PIECE_UP_TO_UM = 8_000.0
+ROUGH_UM = 40.0
+"""The noise of the edge moves it by less than this, um."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """The shape of the tissue.
+
+    Parameters
+    ----------
+    shape : str
+        "everywhere", "piece" (one rounded piece) or "cores" (three needle cores).
+    height_um, width_um : float
+        Extent of the slide, um.
+    seed : int
+        Seed of the drawn liver.
+    tears : float
+        Amount of cracks, 0 to 1.
+    """
+
+    shape: str
+    height_um: float
+    width_um: float
+    seed: int
+    tears: float
+
+    def depth(self, y: Doubles, x: Doubles) -> Floats:
+        """Return how deep points lie in the tissue, um; negative on glass and in cracks."""
+        deep = self.smooth_depth(y, x)
+        if self.shape != "everywhere":
+            for pitch, swing in ((160.0, 44.0), (28.0, 12.0), (7.0, 4.0), (2.5, 2.0)):
+                rough = noise(y, x, pitch, key_of(self.seed, f"edge {pitch}"))
+                deep = deep + swing * (rough - 0.5)
+        if self.tears > 0:
+            deep = np.minimum(deep, -self._tear(y, x))
+        return deep
+
+    def smooth_depth(self, y: Doubles, x: Doubles) -> Floats:
+        """Return the depth below the smooth outline, um, without rough edge and cracks."""
+        v, u = y - self.height_um / 2, x - self.width_um / 2
+        if self.shape == "everywhere":
+            return np.full(np.broadcast_shapes(y.shape, x.shape), 1e4, np.float32)
+        if self.shape == "piece":
+            a, b = 0.43 * self.height_um, 0.43 * self.width_um
+            ratio = (np.abs(v / a) ** 3 + np.abs(u / b) ** 3) ** (1 / 3)
+            return ((1 - ratio) * min(a, b)).astype(np.float32)
+        if self.height_um > self.width_um:
+            v, u = u, v
+        half_length = min(CORE_LENGTH_UM, 0.8 * max(self.height_um, self.width_um)) / 2
+        deep = np.full(np.broadcast_shapes(y.shape, x.shape), -np.inf, np.float32)
+        for core in range(CORES):
+            key = key_of(self.seed, f"core {core}")
+            bend = 900 * (noise(u, np.zeros_like(u), 4000.0, key) - 0.5)
+            shift = 2000.0 * (key % 1000 / 1000 - 0.5)
+            middle = (core - (CORES - 1) / 2) * CORE_SPACING_UM + bend
+            across = CORE_HALF_WIDTH_UM - np.abs(v - middle)
+            along = half_length - np.abs(u - shift)
+            deep = np.maximum(deep, np.minimum(across, along).astype(np.float32))
+        return deep
+
+    def is_bare(self, y: float, x: float, radius_um: float) -> bool:
+        """Return whether a disc is surely free of tissue."""
+        deep = self.smooth_depth(np.full((1, 1), y), np.full((1, 1), x))
+        return float(deep[0, 0]) < -(1.3 * radius_um + ROUGH_UM)
+
+    def _tear(self, y: Doubles, x: Doubles) -> Floats:
+        """Return the signed distance to cracks, um, positive inside."""
+        course = noise(y, x, 240.0, key_of(self.seed, "tear course"))
+        place = noise(y, x, 600.0, key_of(self.seed, "tear place"))
+        ragged = noise(y, x, 9.0, key_of(self.seed, "tear edge"))
+        width = 60 * (place - (1 - 0.35 * self.tears)) + 4 * (ragged - 0.5)
+        return width - 200 * np.abs(course - 0.5)

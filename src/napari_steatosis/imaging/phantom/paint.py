@@ -1,0 +1,224 @@
+"""From geometry to colour: amounts of stain per pixel, then optical density to RGB."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .cells import hepatocyte_nuclei, lining_nuclei, mosaic, scattered
+from .droplets import Droplets
+from .grain import grain, soften
+from .lattice import Floats, key_of, noise
+from .scene import Scene, nearest_free
+from .stamp import Ellipses, Near, stamp
+from .style import Style
+from .vessels import Vessels, vessels_in, zone
+from .view import View
+
+UNIT = 256
+"""Integer steps per unit of stain and of optical density."""
+
+
+def paint(scene: Scene, view: View, step: int) -> NDArray[np.uint8]:
+    """Draw a view as ``(height, width, 3) uint8``."""
+    style = scene.style
+    passes = min(4, round(2 * (style.blur / view.um) ** 2))
+    wide = view.grow(passes)
+    haematoxylin, eosin, blood = _stains(scene, wide, step)
+    planes = [
+        soften((np.clip(p, 0, 6) * UNIT).astype(np.int32), passes)
+        for p in (haematoxylin, eosin, blood)
+    ]
+    return _colour(style, planes, view)
+
+
+def bare(style: Style, view: View) -> NDArray[np.uint8]:
+    """Draw a view that holds only glass."""
+    empty = np.zeros((view.height, view.width), np.int32)
+    return _colour(style, [empty], view)
+
+
+def _colour(style: Style, planes: list[NDArray[np.int32]], view: View) -> NDArray[np.uint8]:
+    stains = np.rint(style.stains * UNIT).astype(np.int32)
+    out = np.empty((view.height, view.width, 3), np.uint8)
+    speckle = (1.1 * grain(view, 0.0, 7)).astype(np.int32)
+    for channel in range(3):
+        density = speckle * 1
+        for plane, stain in zip(planes, stains, strict=False):
+            density += (plane * stain[channel]) >> 8
+        table = _table(style.white[channel])
+        out[..., channel] = table[np.clip(density + 16, 0, len(table) - 1)]
+    return out
+
+
+@lru_cache(maxsize=64)
+def _table(white: float) -> NDArray[np.uint8]:
+    density = (np.arange(6 * UNIT) - 16) / UNIT
+    return np.clip(np.rint(white * np.exp(-density)), 0, min(255, white + 1)).astype(np.uint8)
+
+
+def _edge(distance: Floats, soft_um: float) -> Floats:
+    """Return how much of a pixel lies inside an outline: 1 inside, 0 outside."""
+    return np.clip(np.float32(0.5) - distance / np.float32(soft_um), 0, 1)
+
+
+def _stains(scene: Scene, view: View, step: int) -> tuple[Floats, Floats, Floats]:
+    """Return haematoxylin, eosin and blood per pixel."""
+    style, under = scene.style, view.under(step)
+    vessels = vessels_in(scene.seed, under.box)
+    deep, lumen = scene.voids(under, vessels)
+    cells = mosaic(scene.seed, style, under)
+    wall = _edge(stamp(vessels.walls, under, 6.0).distance, 2.5)
+    ragged = 14 * (noise(under.rows, under.columns, 22.0, key_of(scene.seed, "tract edge")) - 0.5)
+    tract = np.maximum(_edge(stamp(vessels.tracts, under, 20.0).distance + ragged, 8.0), wall)
+    fields = _coarse_fields(scene, under, cells.border, cells.shade, cells.clear)
+    foam, body, purple = fields
+    fibre = 0.55 + 0.7 * noise(under.rows, under.columns, 9.0, key_of(scene.seed, "fibre"))
+    body = body + tract * (fibre - body)
+    purple = purple + tract * (0.12 - purple)
+    sinusoid = np.where(tract > 0.2, np.float32(-4), cells.sinusoid)
+    eosin, haematoxylin = view.refine(body, step), view.refine(purple, step)
+    eosin, haematoxylin = _granular(scene, view, eosin, haematoxylin, view.refine(foam, step))
+    inside_sinusoid = _edge(-view.refine(sinusoid, step), max(1.2, view.um))
+    fade = 1 - inside_sinusoid * np.float32(0.93)
+    eosin, haematoxylin = eosin * fade, haematoxylin * fade
+    soft = max(1.4, view.um)
+    inside_lumen = _edge(view.refine(lumen, step), soft)
+    fade = 1 - inside_lumen * np.float32(0.98)
+    eosin, haematoxylin = eosin * fade, haematoxylin * fade
+    blood = _red_cells(scene, view, np.maximum(inside_sinusoid, inside_lumen))
+    droplets, near = scene.stamped(view, 3.0)
+    haematoxylin, eosin = _nuclei(scene, view, vessels, droplets, (haematoxylin, eosin))
+    clear = _fat(style, droplets, near, view.um)
+    eosin, haematoxylin, blood = eosin * clear, haematoxylin * clear, blood * clear
+    tissue = _edge(-view.refine(deep, step), soft)
+    return haematoxylin * tissue, eosin * tissue, blood * tissue
+
+
+def _coarse_fields(
+    scene: Scene, under: View, border: Floats, shade: Floats, clear: Floats
+) -> tuple[Floats, Floats, Floats]:
+    """Return foam, eosin and haematoxylin of the cytoplasm on the coarse grid."""
+    style, seed, y, x = scene.style, scene.seed, under.rows, under.columns
+    slow = noise(y, x, 330.0, key_of(seed, "stain")) - 0.5
+    cloud = noise(y, x, 11.0, key_of(seed, "cloud")) - 0.5
+    zonal = zone(seed, y, x)
+    membrane = _edge(border - 0.5, 1.2)
+    eosin = 1.0 + 0.3 * slow + 0.22 * (shade - 0.5) + style.grain * 0.25 * cloud
+    eosin = eosin + 0.10 * membrane
+    patch = noise(y, x, 120.0, key_of(seed, "foam"))
+    foam = style.foam * np.clip(2.4 * patch - 0.9, 0, 1) * (0.4 + 0.6 * zonal)
+    foam = foam + 0.8 * np.clip(clear * 8 - 7.0, 0, 1) * style.foam
+    eosin = eosin * (1 - 0.35 * foam * np.clip(border / 3, 0, 1))
+    purple = style.basophilia * (0.8 + 0.5 * (1 - zonal) + 0.3 * slow + 0.3 * (shade - 0.5))
+    return foam, eosin, purple
+
+
+def _granular(
+    scene: Scene, view: View, eosin: Floats, haematoxylin: Floats, foam: Floats
+) -> tuple[Floats, Floats]:
+    """Give the cytoplasm its grain, and its unlabelled microvesicles where it is foamy."""
+    contrast = np.float32(scene.style.grain)
+    fine, middle = grain(view, 0.35, 1), grain(view, 0.9, 2)
+    eosin = eosin * (1 + contrast * (0.07 * fine + 0.07 * middle))
+    haematoxylin = haematoxylin * (1 + contrast * (0.10 * middle - 0.06 * fine))
+    holes = np.clip(grain(view, 0.75, 3) - (2.3 - 1.7 * foam), 0, 1)
+    clear = 1 - np.float32(0.75) * np.minimum(holes * 1.3, 1) * np.minimum(foam * 3, 1)
+    return eosin * clear, haematoxylin * clear
+
+
+def _red_cells(scene: Scene, view: View, space: Floats) -> Floats:
+    """Return the blood in sinusoids and lumina."""
+    style, seed = scene.style, scene.seed
+    if style.congestion <= 0:
+        return np.zeros_like(space)
+    cells = scattered(seed, "red cell", view.box.grow(10.0), (6.0, 2.4, 3.3))
+    crowd = noise(cells.y, cells.x, 45.0, key_of(seed, "congestion"))
+    cells = cells.where(crowd < style.congestion * 0.9 + 0.05)
+    distance = stamp(cells, view, 1.0).distance
+    body = _edge(distance, max(0.9, view.um)) * (1 + 0.12 * np.clip(distance + 1, -2, 0))
+    return body * space * np.float32(0.95)
+
+
+def _fat(style: Style, droplets: Droplets, near: Near, um: float) -> Floats:
+    """Return the share of stain that droplets leave: soft rims, some of them pale or hazy."""
+    radius = np.append(droplets.outlines.radius, 1.0).astype(np.float32)
+    mark = np.append(droplets.outlines.mark, 0.0).astype(np.float32)
+    small = np.exp(-radius / np.float32(2.2))
+    haze = style.haze * (0.9 * small + 0.12 * mark)
+    haze = np.where(mark > 1 - 0.22 * style.haze, haze + 0.45 * style.haze, haze)
+    left = np.clip(haze, 0.004, 0.75)[near.index]
+    gap = np.clip((near.second - near.distance) / np.float32(max(0.8, um)), 0, 1)
+    thin = np.float32(0.45) + np.float32(0.55) * gap
+    inside = _edge(near.distance, max(1.1, um)) * thin
+    rim = np.clip(1 - np.abs(near.distance - np.float32(0.9)) / np.float32(0.9), 0, 1)
+    return (1 - inside * (1 - left)) * (1 + np.float32(0.12) * rim)
+
+
+def _nuclei(
+    scene: Scene,
+    view: View,
+    vessels: Vessels,
+    droplets: Droplets,
+    stains: tuple[Floats, Floats],
+) -> tuple[Floats, Floats]:
+    """Stamp the nuclei: vesicular in hepatocytes, dark in lining, duct and stray cells."""
+    haematoxylin, eosin = stains
+    style, seed, box = scene.style, scene.seed, view.box.grow(30.0)
+    large = hepatocyte_nuclei(seed, box)
+    free = (vessels.tracts.distance(large.y, large.x) > 4) & (
+        vessels.walls.distance(large.y, large.x) > 3
+    )
+    large = _pushed(large.where(free), droplets)
+    near = stamp(large, view, 4.0)
+    inside = _edge(near.distance, max(0.9, view.um))
+    mark = np.append(large.mark, 0.0).astype(np.float32)[near.index]
+    depth = style.nuclei * (0.75 + 0.9 * mark * mark)
+    chromatin = 1 + 0.22 * grain(view, 0.5, 4) - 0.18 * np.clip(-near.distance - 0.8, 0, 1)
+    halo = (mark * 7.3 % 1 < style.halos) * _edge(np.abs(near.distance - 1.0) - 0.9, 1.0)
+    eosin = eosin * (1 - np.float32(0.8) * halo) * (1 - np.float32(0.45) * inside)
+    haematoxylin = haematoxylin * (1 - np.float32(0.8) * halo)
+    haematoxylin = haematoxylin * (1 - inside) + inside * depth * chromatin
+    dark = _small_nuclei(scene, view, vessels)
+    near = stamp(dark, view, 2.0)
+    inside = _edge(near.distance, max(0.9, view.um))
+    depth = style.nuclei * (1.1 + 0.8 * np.append(dark.mark, 0.0).astype(np.float32)[near.index])
+    haematoxylin = haematoxylin + inside * (depth - haematoxylin)
+    return haematoxylin, eosin + inside * (0.6 - eosin)
+
+
+def _pushed(nuclei: Ellipses, droplets: Droplets) -> Ellipses:
+    """Move nuclei beside the droplets that would hide them, and flatten them there."""
+    shift = nearest_free(nuclei.y, nuclei.x, droplets, nuclei.radius)
+    moved = (shift != 0).any(1)
+    tangent = np.arctan2(shift[:, 0], shift[:, 1]) + np.pi / 2
+    return Ellipses(
+        nuclei.y + shift[:, 0],
+        nuclei.x + shift[:, 1],
+        np.where(moved, 0.85 * nuclei.radius, nuclei.radius),
+        np.where(moved, 1.5, nuclei.stretch),
+        np.where(moved, tangent, nuclei.angle),
+        nuclei.mark,
+    )
+
+
+def _small_nuclei(scene: Scene, view: View, vessels: Vessels) -> Ellipses:
+    """Return lining cells, cells of portal tracts and walls, and stray inflammatory cells."""
+    style, seed, box = scene.style, scene.seed, view.box.grow(12.0)
+    lining = lining_nuclei(seed, 0.16 + 0.2 * style.sinusoids, box)
+    lining = lining.where(vessels.lumina.distance(lining.y, lining.x) > 2)
+    portal = scattered(seed, "portal cell", box, (7.5, 1.5, 2.6))
+    away = vessels.tracts.distance(portal.y, portal.x)
+    share = (0.16 + 0.7 * style.inflammation) * np.clip(1 - away / 14, 0, 1)
+    free = vessels.walls.distance(portal.y, portal.x) > 1
+    portal = portal.where((portal.mark * 13 % 1 < share) & free)
+    ring = scattered(seed, "duct cell", box, (4.4, 1.9, 2.5))
+    shell = vessels.ducts.distance(ring.y, ring.x)
+    ring = ring.where((shell < -1.5) & (shell > -4.8))
+    stray = scattered(seed, "stray cell", box, (9.0, 1.4, 2.3))
+    crowd = noise(stray.y, stray.x, 60.0, key_of(seed, "inflammation"))
+    free = vessels.lumina.distance(stray.y, stray.x) > 2
+    stray = stray.where((crowd > 0.93 - 0.35 * style.inflammation) & (stray.mark < 0.5) & free)
+    return Ellipses.joined([lining, portal, ring, stray])
