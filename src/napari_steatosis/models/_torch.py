@@ -98,6 +98,11 @@ class TorchModel:
         model.folder = folder
         return model
 
+    @property
+    def arithmetic(self) -> dict[str, str]:
+        """What may change the last digits of a result."""
+        return {"device": self.compute.device, "precision": self.compute.precision}
+
     def with_scores(self, scores: dict[str, Any]) -> TorchModel:
         """Return the model with measured results in its specification; same digest."""
         other = copy.copy(self)
