@@ -9,5 +9,6 @@ __getattr__ = lazy_names(
     {
         "segment": "napari_steatosis.pipelines.segment:segment",
         "analyse": "napari_steatosis.pipelines.analyse:analyse",
+        "demonstrate": "napari_steatosis.pipelines.demo:demonstrate",
     },
 )

@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+import napari_steatosis as st
+from napari_steatosis.cli import app
+from napari_steatosis.io.write_slide import write_slide
+
+
+@pytest.fixture(scope="module")
+def liver(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("slides")
+    return write_slide(st.drawn_liver(1024, 1024, seed=5, fat_percent=12), folder / "a.ome.zarr")
+
+
+@pytest.fixture(scope="module")
+def analysed(liver, tmp_path_factory):
+    out = tmp_path_factory.mktemp("out")
+    result = CliRunner().invoke(app, ["analyse", str(liver), "--out", str(out), "--json"])
+    assert result.exit_code == 0, result.output
+    return out, json.loads(result.stdout)
+
+
+def shell(*arguments):
+    command = [sys.executable, "-m", "napari_steatosis.cli", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=300)
+
+
+def test_analyse_leaves_every_result(analysed):
+    out, said = analysed
+    assert {p.name for p in out.iterdir()} >= {
+        "a.zarr",
+        "a.html",
+        "a.json",
+        "a.csv",
+        "a.geojson.gz",
+    }
+    assert json.loads((out / "a.json").read_text())["measurements"] == said["measurements"]
+    fat = next(m for m in said["measurements"] if m["name"] == "fat_area_fraction")
+    assert fat["unit"] == "%"
+    assert said["notice"].startswith("Research use only")
+
+
+def test_shell_and_script_give_the_same_hashes(analysed, liver):
+    _, said = analysed
+    report = st.analyse(st.open_slide(liver))
+    assert report.provenance["digest"] == said["provenance"]["digest"]
+    assert report.provenance["content"] == said["provenance"]["content"]
+    stored = st.open_results(analysed[0] / "a.zarr")
+    assert np.array_equal(stored.levels[0][:], report.prediction.levels[0][:])
+
+
+def test_the_same_call_again_resumes_and_another_model_is_refused(analysed, liver):
+    out, said = analysed
+    again = CliRunner().invoke(app, ["analyse", str(liver), "--out", str(out), "--json"])
+    assert json.loads(again.stdout)["provenance"] == said["provenance"]
+    other = ["--model", "steatosis-he-drawn"]
+    refused = CliRunner().invoke(app, ["analyse", str(liver), "--out", str(out), *other])
+    assert refused.exit_code == 1
+    assert "model.digest" in " ".join(refused.stderr.split())
+
+
+def test_a_failed_slide_is_named_and_the_others_are_done(liver, tmp_path):
+    broken = tmp_path / "broken.svs"
+    broken.write_text("this is no slide")
+    done = shell("analyse", broken, liver, "--out", tmp_path / "out", "--json")
+    assert done.returncode == 1
+    first, second = map(json.loads, done.stdout.splitlines())
+    assert "broken.svs" in first["error"]
+    assert second["measurements"]
+    assert "1 of 2 slides failed" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_slide_without_pixel_size_is_asked_for_it(shared_data, tmp_path):
+    slide = shared_data / "slides/aperio/TCGA-CR-7395-01A-01-TS1.svs"
+    done = shell("analyse", slide, "--out", tmp_path)
+    assert done.returncode == 1
+    assert "--mpp" in done.stderr
+    assert "TCGA-CR-7395" in done.stderr
+
+
+def test_explain_says_why_each_reader_refuses(tmp_path):
+    (tmp_path / "notes.svs").write_text("words")
+    done = shell("explain", tmp_path / "notes.svs")
+    assert done.returncode == 0
+    assert all(name in done.stdout for name in ("openslide", "tiff", "ome-zarr", "picture"))
+
+
+def test_version_and_models():
+    assert st.__version__ in shell("--version").stdout
+    listed = shell("models").stdout
+    assert "steatosis-he " in listed
+    assert "steatosis-he-drawn" in listed
+
+
+def test_demo_measures_what_was_drawn(tmp_path):
+    done = CliRunner().invoke(app, ["demo", "--out", str(tmp_path), "--size", "2048"])
+    assert done.exit_code == 0, done.output
+    assert "as drawn (truth)" in done.stdout
+    names = {p.name for p in tmp_path.iterdir()}
+    assert names >= {"liver.ome.zarr", "liver.html", "liver.csv", "liver.geojson.gz"}
+    report = json.loads((tmp_path / "liver.json").read_text())
+    fat = next(m for m in report["measurements"] if m["name"] == "fat_area_fraction")
+    truth = st.open_slide(tmp_path / "liver.ome.zarr")
+    assert truth.um_per_px == (0.5, 0.5)
+    drawn = st.drawn_liver(2048, 2048, seed=20).source.true_fat_percent()
+    assert abs(fat["value"] - drawn) < 1.0  # percentage points
+    labels = json.loads((tmp_path / "liver.ome.zarr/labels/.zattrs").read_text())
+    assert labels == {"labels": ["fat"]}
