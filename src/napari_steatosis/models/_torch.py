@@ -105,8 +105,8 @@ class TorchModel:
 
     def with_scores(self, scores: dict[str, Any]) -> TorchModel:
         """Return the model with measured results in its specification; same digest."""
-        other = copy.copy(self)
-        other.spec = replace(self.spec, scores=scores)
+        other = object.__new__(TorchModel)
+        other.__dict__.update(self.__dict__, spec=replace(self.spec, scores=scores), folder=None)
         return other
 
     def predict(self, tiles: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -145,7 +145,7 @@ class TorchModel:
 
     @torch.inference_mode()
     def _forward(self, tiles: NDArray[np.uint8]) -> Tensor:
-        rgb = torch.from_numpy(np.ascontiguousarray(tiles)).to(self.compute.device)
+        rgb = torch.tensor(tiles).to(self.compute.device)
         # A view of (n, y, x, 3) as (n, 3, y, x) is already in the memory order channels_last.
         logits = self._network(rgb.permute(0, 3, 1, 2).to(DTYPES[self.compute.precision]))
         if logits.shape[1] > 1:
