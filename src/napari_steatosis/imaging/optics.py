@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from ..core.geometry import Region
+from ..core.plane import Plane
 
 WHITE = (245.0, 245.0, 245.0)
 """Taken for the white of a slide that shows none (a tile full of tissue)."""
@@ -83,3 +88,88 @@ def white_level(rgb: NDArray[np.uint8]) -> tuple[float, float, float]:
         return WHITE
     red, green, blue = np.percentile(glass, 90, axis=0)
     return float(red), float(green), float(blue)
+
+
+def spread_pixels(plane: Plane) -> NDArray[np.uint8]:
+    """Return the pixels of up to 8 x 8 patches of 128 px, spread evenly over a plane.
+
+    Returns
+    -------
+    (n, 3) uint8
+    """
+    return np.concatenate(
+        [
+            plane.read(
+                Region(y=y, x=x, height=min(128, plane.height), width=min(128, plane.width))
+            ).reshape(-1, 3)
+            for y in _spread(plane.height)
+            for x in _spread(plane.width)
+        ]
+    )
+
+
+def _spread(length: int) -> list[int]:
+    count = min(8, -(-length // 128))
+    last = max(0, length - 128)
+    return [round(i * last / max(1, count - 1)) for i in range(count)]
+
+
+CHUNK = 1 << 15
+"""Pixels that are recoloured at a time, so that the temporaries stay in the cache."""
+
+CLEAR, TINTED = 0.15, 0.35
+"""Up to the first density a pixel is white and passes; from the second it is recoloured."""
+
+
+def recolour(
+    rgb: NDArray[np.uint8],
+    white: ArrayLike,
+    change: Callable[[NDArray[np.uint8]], NDArray[np.float32]],
+) -> NDArray[np.uint8]:
+    """Change the colour of stained pixels and leave white ones as they are.
+
+    A pixel whose density is below `CLEAR` in every channel passes unchanged; from there to
+    `TINTED` old and new colour are mixed, so that droplets get no rim.
+
+    Parameters
+    ----------
+    rgb : (..., 3) uint8
+        Any number of pixels.
+    white : (3,) float
+        Grey value of unstained glass.
+    change : callable
+        Maps ``(3, n) uint8`` pixels to ``(3, n) float32`` grey values.
+
+    Returns
+    -------
+    (..., 3) uint8
+
+    Examples
+    --------
+    >>> black = lambda pixels: np.zeros(pixels.shape, np.float32)
+    >>> recolour(np.uint8([[240, 240, 240], [200, 90, 140]]), WHITE, black).tolist()
+    [[240, 240, 240], [0, 0, 0]]
+    """
+    tint = _tint_table(white)
+    pixels = np.ascontiguousarray(rgb).reshape(-1, 3)
+    out = np.empty_like(pixels)
+    for start in range(0, len(pixels), CHUNK):
+        old = np.ascontiguousarray(pixels[start : start + CHUNK].T)
+        share = tint[0].take(old[0], mode="clip")
+        np.maximum(share, tint[1].take(old[1], mode="clip"), out=share)
+        np.maximum(share, tint[2].take(old[2], mode="clip"), out=share)
+        if not share.any():
+            out[start : start + CHUNK] = old.T
+            continue
+        new = change(old)
+        mixed = np.flatnonzero(share < 255)
+        before = old[:, mixed].astype(np.float32)
+        new[:, mixed] = before + (new[:, mixed] - before) * (share[mixed] / np.float32(255))
+        np.clip(new + np.float32(0.5), 0, 255, out=new)
+        out[start : start + CHUNK] = new.T.astype(np.uint8)
+    return out.reshape(rgb.shape)
+
+
+def _tint_table(white: ArrayLike) -> NDArray[np.uint8]:
+    rise = np.clip((density_table(white) - CLEAR) / (TINTED - CLEAR), 0, 1)
+    return np.rint(255 * rise**2 * (3 - 2 * rise)).astype(np.uint8)

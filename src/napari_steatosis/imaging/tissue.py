@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..core.errors import BadValueError
-from ..core.geometry import Region
 from ..core.grid import Grid
 from ..core.mask import Mask
 from ..core.plane import Plane
 from ..core.slide import Slide, mirrored
-from .optics import density_table, white_level
+from .optics import density_table, spread_pixels, white_level
 
 VERSION = 1
 FINE_UM = 2.0
@@ -102,14 +100,15 @@ def find_tissue(
     near = max(1, round(NEAR_UM / fine.frame.mean_um_per_px))
     step = max(1, round(um_per_px / (near * fine.frame.mean_um_per_px)))
     frame = fine.frame.coarser(near * step)
-    light = _light(fine)
+    pixels = spread_pixels(fine)
+    white = white_level(pixels)
     made: dict[str, Any] = {"method": "find_tissue", "version": VERSION, **parameters}
-    made["white"] = [round(value, 2) for value in light.white]
-    if light.dark:
+    made["white"] = [round(value, 2) for value in white]
+    if np.mean(pixels.max(1) > 3 * DARK) < 0.01:
         shape = (-(-fine.height // (near * step)), -(-fine.width // (near * step)))
         made["reason"] = "the slide is dark all over: not a stained section in bright light"
         return Mask(np.zeros(shape, bool), frame, made)
-    share = _stained_share(fine, near, light.white, stain)
+    share = _stained_share(fine, near, white, stain)
     grain = fine.frame.coarser(near)
     closed = _closed(share, gap_um / grain.mean_um_per_px, CRUMB_UM2 / grain.um2_per_px, step)
     del share
@@ -118,33 +117,6 @@ def find_tissue(
     if not values.any():
         made["reason"] = "no stained tissue was found"
     return Mask(values, frame, made)
-
-
-@dataclass(frozen=True)
-class _Light:
-    white: tuple[float, float, float]
-    dark: bool
-
-
-def _light(fine: Plane) -> _Light:
-    """Look at up to 8 x 8 patches, spread evenly, for the white level and for darkness."""
-    side = 128
-    patches = []
-    for y in _spread(fine.height, side):
-        for x in _spread(fine.width, side):
-            height, width = min(side, fine.height - y), min(side, fine.width - x)
-            patch = fine.read(Region(y=y, x=x, height=height, width=width))
-            patches.append(patch.reshape(-1, 3))
-    pixels = np.concatenate(patches)
-    bright = pixels.max(1)
-    dark = float(np.mean(bright > 3 * DARK)) < 0.01
-    return _Light(white_level(pixels), dark)
-
-
-def _spread(length: int, side: int) -> list[int]:
-    count = min(8, -(-length // side))
-    last = max(0, length - side)
-    return [round(i * last / max(1, count - 1)) for i in range(count)]
 
 
 def _stained_share(
