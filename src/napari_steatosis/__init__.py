@@ -17,13 +17,13 @@ PUBLIC = {
     "open_slide": "napari_steatosis.io:open_slide",
     "explain_open": "napari_steatosis.io:explain_open",
     "open_results": "napari_steatosis.io:open_results",
-    "write": "napari_steatosis.io:write",
+    "write": "napari_steatosis.io.write:write",
     "drawn_liver": "napari_steatosis.imaging:drawn_liver",
     "find_tissue": "napari_steatosis.imaging:find_tissue",
     "load_model": "napari_steatosis.models:load_model",
-    "segment": "napari_steatosis.pipelines:segment",
+    "segment": "napari_steatosis.pipelines.segment:segment",
     "measure": "napari_steatosis.quantify:measure",
-    "analyse": "napari_steatosis.pipelines:analyse",
+    "analyse": "napari_steatosis.pipelines.analyse:analyse",
 }
 
 __all__ = ["PUBLIC", "__version__"]

@@ -156,7 +156,7 @@ def _cluster(workers: int) -> AbstractContextManager[Any]:
 
 def _analyse_one(path: Path, out: Path, mpp: float | None, options: dict[str, Any]) -> Report:
     from .io import open_slide
-    from .pipelines import analyse as run_analysis
+    from .pipelines.analyse import analyse as run_analysis
 
     slide = open_slide(path, um_per_px=mpp)
     with bars() as shown:

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 
 class SteatosisError(Exception):
-    """Root of every error that this package raises on purpose."""
+    """Root of every error that this package raises on purpose.
+
+    Examples
+    --------
+    >>> import napari_steatosis as st
+    >>> try:
+    ...     st.open_slide("no/such/file.svs")
+    ... except st.SteatosisError as error:
+    ...     print(error)
+    no/such/file.svs: there is no such file or folder.
+    """
 
 
 class CannotOpenError(SteatosisError, OSError):

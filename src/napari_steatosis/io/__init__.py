@@ -34,7 +34,6 @@ __getattr__ = lazy_names(
     __name__,
     {
         "WRITERS": "napari_steatosis.io.write:WRITERS",
-        "write": "napari_steatosis.io.write:write",
         "open_results": "napari_steatosis.io._store:open_results",
     },
 )

@@ -229,6 +229,15 @@ def open_results(path: Path | str, name: str = "fat", *, slide: Slide | None = N
     ------
     CannotOpenError
         Where there is no such result.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import napari_steatosis as st
+    >>> slide, folder = st.drawn_liver(512, 512, seed=1), tempfile.mkdtemp()
+    >>> fat = st.segment(slide, st.load_model("steatosis-he"), store=folder)
+    >>> open_results(folder).provenance["digest"] == fat.provenance["digest"]
+    True
     """
     folder = Path(path) / "labels" / name
     try:

@@ -4,11 +4,4 @@ from __future__ import annotations
 
 from ..core.lazy import lazy_names
 
-__getattr__ = lazy_names(
-    __name__,
-    {
-        "segment": "napari_steatosis.pipelines.segment:segment",
-        "analyse": "napari_steatosis.pipelines.analyse:analyse",
-        "demonstrate": "napari_steatosis.pipelines.demo:demonstrate",
-    },
-)
+__getattr__ = lazy_names(__name__, {"demonstrate": "napari_steatosis.pipelines.demo:demonstrate"})

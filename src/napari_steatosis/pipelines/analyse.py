@@ -212,7 +212,7 @@ def analyse(
 
 def write_all(report: Report, folder: str | Path, *, overwrite: bool = False) -> list[Path]:
     """Write a report in every format into a folder, and return the files."""
-    from ..io import write
+    from ..io.write import write
 
     written: list[Path] = []
     for suffix in (".html", ".json", ".csv", ".geojson.gz"):
