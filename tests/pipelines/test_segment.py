@@ -23,26 +23,50 @@ from napari_steatosis.core.errors import (
 )
 from napari_steatosis.core.geometry import Frame, Region
 from napari_steatosis.core.mask import Mask
+from napari_steatosis.imaging import drawn_liver
 from napari_steatosis.io._store import open_results
+from napari_steatosis.models import load_model
 from napari_steatosis.pipelines._plan import plan_segmentation
-from napari_steatosis.pipelines._tiles import probability_map
+from napari_steatosis.pipelines._tiles import read_tile
 from napari_steatosis.pipelines.segment import open_store, run, segment
+from napari_steatosis.quantify import measure
 
 
 def level0(prediction):
     return np.asarray(prediction.levels[0][:])
 
 
+def fat_probability(plan):
+    """Put the probabilities that the tiles own together, over the whole plane."""
+    whole = np.full((plan.plane.height, plan.plane.width), np.nan, np.float32)
+    for index in plan.tiles:
+        tile = plan.grid[index]
+        probabilities = plan.model.predict(read_tile(plan, index).rgb[None])[0, 1]
+        whole[tile.inner.slices] = probabilities[tile.inner.within(tile.outer)]
+    return whole
+
+
 def test_probabilities_do_not_depend_on_the_tile_size():
     slide, model = disc_slide(), BrightnessModel()
-    whole = Region(y=0, x=0, height=1300, width=1100)
-    maps = [
-        probability_map(plan_segmentation(slide, model, tile_px=px), whole, "fat")
-        for px in (128, 512, 2048)
-    ]
+    maps = [fat_probability(plan_segmentation(slide, model, tile_px=px)) for px in (128, 512, 2048)]
     assert np.abs(maps[0] - maps[2]).max() <= 1e-6
     assert np.abs(maps[1] - maps[2]).max() <= 1e-6
     assert 0.01 < (maps[2] > 0.5).mean() < 0.5
+
+
+@pytest.mark.parametrize("name", ["steatosis-he", "steatosis-he-drawn"])
+def test_the_shipped_models_do_not_see_the_tiles(name, tmp_path):
+    slide = drawn_liver(1300, 1100, seed=6, glass=False)
+    model = load_model(name, device="cpu", precision="fp32")
+    maps = [fat_probability(plan_segmentation(slide, model, tile_px=px)) for px in (256, 512, 2048)]
+    assert np.abs(maps[0] - maps[2]).max() <= 1e-3
+    assert np.abs(maps[1] - maps[2]).max() <= 1e-3
+    counts = []
+    for px in (256, 2048):
+        report = measure(segment(slide, model, tile_px=px))
+        counts.append(report["droplet_count"].value)
+    assert abs(counts[0] / counts[1] - 1) <= 0.005
+    assert counts[1] > 100
 
 
 def test_stored_map_equals_the_model_on_the_whole_image(tmp_path):

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.errors import UnreadableRegionError
-from ..core.geometry import Region
 from ..core.grid import Tile
 from ._plan import Plan
 
@@ -107,35 +106,3 @@ def class_values(probabilities: NDArray[np.float32], threshold: float) -> NDArra
     if len(probabilities) == 2:
         return np.where(probabilities[1] >= threshold, np.uint8(2), np.uint8(1))
     return (probabilities.argmax(0) + 1).astype(np.uint8)
-
-
-def probability_map(plan: Plan, region: Region, name: str) -> NDArray[np.float32]:
-    """Return the probability of one class over a region of the plane, tile by tile.
-
-    Parameters
-    ----------
-    plan : Plan
-        Of a segmentation.
-    region : Region
-        Inside the plane, px.
-    name : str
-        The class.
-
-    Returns
-    -------
-    (height, width) float32
-        NaN in tiles that are not part of the plan.
-    """
-    channel = plan.model.spec.classes.index(name)
-    out = np.full((region.height, region.width), np.nan, np.float32)
-    for index in plan.tiles:
-        tile = plan.grid[index]
-        shared = region.intersect(tile.inner)
-        if shared is None:
-            continue
-        read = read_tile(plan, index)
-        if read.rgb is None:
-            raise UnreadableRegionError(read.error)
-        probabilities = plan.model.predict(read.rgb[None])[0, channel]
-        out[shared.within(region)] = probabilities[shared.within(tile.outer)]
-    return out
