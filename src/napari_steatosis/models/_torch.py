@@ -145,7 +145,7 @@ class TorchModel:
 
     @torch.inference_mode()
     def _forward(self, tiles: NDArray[np.uint8]) -> Tensor:
-        rgb = torch.tensor(tiles).to(self.compute.device)
+        rgb = torch.from_numpy(np.array(tiles, order="C")).to(self.compute.device)
         # A view of (n, y, x, 3) as (n, 3, y, x) is already in the memory order channels_last.
         logits = self._network(rgb.permute(0, 3, 1, 2).to(DTYPES[self.compute.precision]))
         if logits.shape[1] > 1:

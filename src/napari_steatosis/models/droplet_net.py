@@ -45,7 +45,8 @@ class DropletNet(nn.Module):
         Channels of the levels, finest first; each level halves the grid of the one before.
         Multiples of 16 fill the vector registers of processors: 24 cost twice what 16 do.
     down, up : tuple of int
-        Residual blocks of each level on the way down and, finest first, on the way up.
+        Residual blocks of each level on the way down and, finest first, on the way up. Few
+        on the coarse levels, where each adds most to the reach, so to the cost of tiling.
 
     Examples
     --------
@@ -57,9 +58,9 @@ class DropletNet(nn.Module):
 
     def __init__(
         self,
-        channels: tuple[int, ...] = (16, 32, 64, 96),
-        down: tuple[int, ...] = (2, 2, 2, 1),
-        up: tuple[int, ...] = (2, 2, 2),
+        channels: tuple[int, ...] = (16, 32, 96, 128),
+        down: tuple[int, ...] = (2, 2, 1, 1),
+        up: tuple[int, ...] = (2, 2, 1),
     ) -> None:
         super().__init__()
         self.blocks_down, self.blocks_up = tuple(down), tuple(up)
@@ -105,11 +106,11 @@ class DropletNet(nn.Module):
         x = self.stem(F.pixel_unshuffle(x, 2))  # (n, 16, y/2, x/2)
         kept = []
         for i, stage in enumerate(self.down):
-            x = stage(F.max_pool2d(x, 2) if i else x)  # (n, 16 32 64 96, y/2 .. y/16, ...)
+            x = stage(F.max_pool2d(x, 2) if i else x)  # (n, 16 32 96 128, y/2 .. y/16, ...)
             kept.append(x)
         for i in reversed(range(len(self.up))):
             x = F.interpolate(x, scale_factor=2.0, mode="nearest")
-            x = self.up[i](torch.cat([kept[i], x], 1))  # (n, 64 32 16, y/8 .. y/2, ...)
+            x = self.up[i](torch.cat([kept[i], x], 1))  # (n, 96 32 16, y/8 .. y/2, ...)
         return F.pixel_shuffle(self.head(x), 2)  # (n, 4, y/2, x/2) -> (n, 1, y, x)
 
 
