@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from .errors import UnknownNameError
+from .geometry import Region
 from .prediction import Prediction
 
 Columns = Mapping[str, NDArray[Any]]
@@ -57,6 +59,24 @@ class Measurement:
 
 
 @dataclass(frozen=True, eq=False)
+class Outline:
+    """The rim of one droplet, along the sides of its pixels.
+
+    Parameters
+    ----------
+    row : int
+        The droplet's row in the table ``"droplets"``.
+    rings : tuple of (n, 2) float64
+        Corners (row, column) in px of the class map, where a pixel's centre is a whole
+        number; closed (the last is the first). The first ring is the outer one, the others
+        are holes.
+    """
+
+    row: int
+    rings: tuple[NDArray[np.float64], ...]
+
+
+@dataclass(frozen=True, eq=False)
 class Report:
     """What was measured on one slide.
 
@@ -73,7 +93,10 @@ class Report:
     flags : tuple of str
         What a reader must know before using the numbers.
     prediction : Prediction, optional
-        What was measured; writers draw pictures and outlines from it.
+        What was measured; writers draw pictures from it.
+    outlines : callable, optional
+        ``outlines(region)`` yields the `Outline` of every droplet that lies wholly in a region
+        of the class map, ``outlines(None)`` of all; traced from the class map when asked for.
     """
 
     title: str
@@ -82,6 +105,7 @@ class Report:
     provenance: Mapping[str, Any] = field(default_factory=dict)
     flags: tuple[str, ...] = ()
     prediction: Prediction | None = None
+    outlines: Callable[[Region | None], Iterator[Outline]] | None = None
 
     def __getitem__(self, name: str) -> Measurement:
         for measurement in self.measurements:

@@ -1,0 +1,23 @@
+"""From a stored class map to numbers: one file per measurement, listed in `MEASURES`."""
+
+from __future__ import annotations
+
+from ..core.lazy import lazy_names
+from ..core.table import Table
+
+MEASURES = Table(
+    "measure",
+    {
+        "fat_area": "napari_steatosis.quantify.fat_area:fat_area",
+        "droplet_size": "napari_steatosis.quantify.droplet_size:droplet_size",
+    },
+)
+"""Name to a function ``(Evidence) -> tuple of Measurement``."""
+
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "measure": "napari_steatosis.quantify._measure:measure",
+        "Evidence": "napari_steatosis.quantify._evidence:Evidence",
+    },
+)

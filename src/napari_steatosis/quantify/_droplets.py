@@ -1,0 +1,157 @@
+"""Droplets of a class map: found, taken apart where they touch, one table row each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..core.errors import BadValueError
+from ..core.geometry import Frame
+from ..core.prediction import Array2D
+from ..core.report import Columns
+from ._patches import Patch, Sheet
+from ._seams import SeamJoiner, bands, label_band
+from ._shapes import Shapes, shapes_of
+from ._split import split_touching
+
+BLOCK_PX = 512
+"""Rows of the class map that are held at once: the chunks of a results store."""
+
+CLUMP_ROUNDNESS = 0.9
+"""Only components less round than this are looked at for touching droplets (discs: 1;
+two equal discs that touch: 0.67)."""
+
+
+@dataclass(frozen=True)
+class DropletRule:
+    """What counts as a droplet, and as a large one.
+
+    Parameters
+    ----------
+    smallest_um2 : float
+        Regions of fat below this area are no droplets; their area still counts as fat.
+    macro_um2 : float
+        Droplets of at least this area are ``macro``, the others ``micro``. There is no
+        consensus in the field: 65 um^2, an equivalent diameter of 9.1 um, is a choice.
+    """
+
+    smallest_um2: float = 3.0
+    macro_um2: float = 65.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.smallest_um2 <= self.macro_um2:
+            raise BadValueError(
+                f"The smallest droplet ({self.smallest_um2} um^2) must not be negative nor "
+                f"exceed the macro cut ({self.macro_um2} um^2)."
+            )
+
+
+Found = tuple[Patch | None, Shapes]
+"""Some droplets: their pixels (None for one too large to be held) and their sums."""
+
+
+def find_droplets(
+    classes: Array2D,
+    value: int,
+    frame: Frame,
+    *,
+    block_px: int = BLOCK_PX,
+    seen: Callable[[int, NDArray[np.uint8]], None] | None = None,
+) -> Iterator[Found]:
+    """Yield the droplets of a class map of any size; each exactly once, whatever the blocks.
+
+    Parameters
+    ----------
+    classes : (y, x) uint8
+        Stored class map, 0 = not analysed; read once from top to bottom.
+    value : int
+        The class whose droplets are wanted.
+    frame : Frame
+        Of the class map.
+    block_px : int
+        Rows that are held at once. The result does not depend on it.
+    seen : callable, optional
+        Called with ``(y, rows)`` for every band of the class map as it is read.
+
+    Yields
+    ------
+    Found
+        In no particular order.
+    """
+    joiner, clumps = SeamJoiner(classes.shape[1]), Sheet()
+
+    def sort_out(patch: Patch) -> Iterator[Found]:
+        shapes = shapes_of(patch)
+        clumped = shapes.roundness(frame) < CLUMP_ROUNDNESS
+        for index in np.flatnonzero(clumped).tolist():
+            for sheet in clumps.add(patch.cut(index)):
+                yield _taken_apart(sheet)
+        if not clumped.all():
+            yield patch.only(~clumped), shapes[~clumped]
+
+    def take(parts: Iterator[Patch | Shapes]) -> Iterator[Found]:
+        for part in parts:
+            if isinstance(part, Shapes):
+                yield None, part
+            else:
+                yield from sort_out(part)
+
+    for y, band in bands(classes, block_px):
+        if seen is not None:
+            seen(y, band[1:-1, 1:-1])
+        yield from take(label_band(band, y, value, joiner=joiner, block_px=4 * block_px))
+    yield from take(joiner.finish())
+    for sheet in clumps.flush():
+        yield _taken_apart(sheet)
+
+
+def _taken_apart(sheet: Patch) -> Found:
+    patch, split = split_touching(sheet)
+    return patch, shapes_of(patch, split)
+
+
+def droplet_table(shapes: Shapes, frame: Frame, rule: DropletRule) -> Columns:
+    """Return one row per droplet, from the top of the plane to the bottom.
+
+    Parameters
+    ----------
+    shapes : Shapes
+        All droplets of the plane, in any order.
+    frame : Frame
+        Of the class map.
+    rule : DropletRule
+        Smallest area and macro cut.
+
+    Returns
+    -------
+    Columns
+        ``id`` (from 1); ``y_um, x_um`` centre in the tissue; ``y_px, x_px`` centre in the
+        class map; ``first_y_px, first_x_px`` leftmost pixel of the top row, which is inside
+        the droplet; ``area_um2``; ``diameter_um`` of the disc of that area; ``roundness``
+        and ``axis_ratio`` (see `Shapes`); ``size_class``; ``touches_border`` of what was
+        analysed; ``from_clump``: it was cut from touching droplets.
+    """
+    shapes = shapes[shapes.area * frame.um2_per_px >= rule.smallest_um2]
+    shapes = shapes[np.lexsort((shapes.first_x, shapes.y))]
+    area = shapes.area * frame.um2_per_px
+    centre_px = shapes.centres_px()
+    centre_um = frame.to_um(centre_px)
+    return {
+        "id": np.arange(1, len(shapes) + 1),
+        "y_um": centre_um[:, 0],
+        "x_um": centre_um[:, 1],
+        "y_px": centre_px[:, 0],
+        "x_px": centre_px[:, 1],
+        "first_y_px": shapes.y,
+        "first_x_px": shapes.first_x,
+        "area_um2": area,
+        "diameter_um": 2 * np.sqrt(area / np.pi),
+        "roundness": shapes.roundness(frame),
+        "axis_ratio": shapes.axis_ratio(frame),
+        "size_class": np.where(area >= rule.macro_um2, "macro", "micro"),
+        "touches_border": shapes.edge,
+        "from_clump": shapes.split,
+    }

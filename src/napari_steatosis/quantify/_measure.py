@@ -1,0 +1,145 @@
+"""All measures on one slide, and what a reader must know before using them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from functools import partial
+from pathlib import PurePath
+from typing import Any
+
+import numpy as np
+
+from ..core.prediction import Prediction
+from ..core.report import Measurement, Report
+from . import MEASURES
+from ._droplets import DropletRule
+from ._evidence import SQUARE_UM, Evidence
+from ._outlines import trace_droplets
+from .fat_area import FEWEST_SQUARES
+
+LITTLE_TISSUE_MM2 = 1.0
+MANY_AT_BORDER = 0.1
+
+
+def measure(
+    prediction: Prediction,
+    *,
+    measures: Iterable[str] | None = None,
+    smallest_um2: float = 3.0,
+    macro_um2: float = 65.0,
+) -> Report:
+    """Measure a class map of fat.
+
+    The class map is read once, in bands of rows: memory grows with the width of the plane
+    and the number of droplets, not with its height.
+
+    Parameters
+    ----------
+    prediction : Prediction
+        With a class ``"fat"``; numpy or stored.
+    measures : iterable of str, optional
+        Rows of `MEASURES`; all of them where it is left out.
+    smallest_um2 : float
+        Smaller regions of fat are no droplets; they still count as area of fat.
+    macro_um2 : float
+        Droplets from this area on are ``macro``.
+
+    Returns
+    -------
+    Report
+        With the table ``"droplets"``.
+
+    Raises
+    ------
+    UnknownNameError
+        A measure that is not in the table, or a prediction without fat.
+    BadValueError
+        Areas that make no sense.
+
+    Examples
+    --------
+    >>> from napari_steatosis.core.geometry import Frame
+    >>> half_fat = np.repeat(np.uint8([[1, 2]]), 50, axis=1).repeat(100, axis=0)
+    >>> fat = Prediction("fat", [half_fat], ("tissue", "fat"), Frame((0.5, 0.5)))
+    >>> print(measure(fat)["fat_area_fraction"])
+    50 %
+    """
+    names = list(MEASURES) if measures is None else list(measures)
+    functions = [MEASURES[name] for name in names]
+    rule = DropletRule(smallest_um2, macro_um2)
+    evidence = Evidence.gather(prediction, rule)
+    measurements = tuple(made for function in functions for made in function(evidence))
+    settings = {
+        "measures": names,
+        "smallest_um2": smallest_um2,
+        "macro_um2": macro_um2,
+        "square_um": SQUARE_UM,
+    }
+    return Report(
+        title=_title(prediction),
+        measurements=measurements,
+        tables={"droplets": evidence.droplets},
+        provenance={**prediction.provenance, "measure": settings},
+        flags=tuple(_flags(evidence, measurements)),
+        prediction=prediction,
+        outlines=partial(trace_droplets, prediction, evidence.droplets),
+    )
+
+
+def _title(prediction: Prediction) -> str:
+    for path in (prediction.slide and prediction.slide.path, prediction.store):
+        if path:
+            return PurePath(path).name
+    return prediction.name
+
+
+def _flags(evidence: Evidence, measurements: tuple[Measurement, ...]) -> Iterator[str]:
+    prediction, droplets = evidence.prediction, evidence.droplets
+    if failed := prediction.failed:
+        yield (
+            f"{len(failed)} tile(s) could not be read and were not analysed: " + " | ".join(failed)
+        )
+    if evidence.tissue_mm2 == 0:
+        yield "Nothing was analysed, so fractions and densities are undefined."
+    elif evidence.tissue_mm2 < LITTLE_TISSUE_MM2:
+        yield (
+            f"Little tissue: {evidence.tissue_mm2:.3g} mm^2 were analysed; below "
+            f"{LITTLE_TISSUE_MM2:g} mm^2 the value depends on where the section was taken."
+        )
+    squares = int(np.count_nonzero(evidence.squares.analysed))
+    if 0 < squares < FEWEST_SQUARES:
+        yield (
+            f"Only {squares} square(s) of {SQUARE_UM:g} um hold tissue; an interval needs "
+            f"{FEWEST_SQUARES}, so none is given."
+        )
+    elif squares and evidence.fat_mm2 == 0:
+        yield "No fat was found: resampling cannot give an interval for a fraction of 0."
+    n = len(droplets["id"])
+    at_border = int(np.count_nonzero(droplets["touches_border"]))
+    if n and at_border > MANY_AT_BORDER * n:
+        yield (
+            f"{at_border} of {n} droplets ({100 * at_border / n:.0f} %) touch the border of what "
+            f"was analysed and may be cut: their sizes are lower bounds."
+        )
+    if evidence.oversized:
+        yield (
+            f"{evidence.oversized} connected region(s) of fat are longer than 2048 px. They were "
+            f"measured whole, not taken apart, and have no outline: look at them for vessels, "
+            f"tears or glass taken for fat."
+        )
+    if _scale_source(prediction) == "given":
+        yield (
+            "The pixel size was given by the user, not by the file: every length and area "
+            "depends on it."
+        )
+    undefined = [m.name for m in measurements if math.isnan(m.value)]
+    if undefined and evidence.tissue_mm2 > 0:
+        yield f"Undefined without droplets: {', '.join(undefined)}."
+
+
+def _scale_source(prediction: Prediction) -> Any:
+    if prediction.slide is not None:
+        return prediction.slide.scale_source
+    slide = prediction.provenance.get("slide")
+    return slide.get("um_per_px_source") if isinstance(slide, dict) else None
