@@ -55,4 +55,4 @@ def test_tiles_must_begin_at_multiples_of_the_stride(network: DropletNet):
         there = network(rgb[..., 16:, 16:])[..., 128:160, 128:160]
         off = network(rgb[..., 8:-8, 8:-8])[..., 136:168, 136:168]
     assert torch.allclose(here, there, atol=1e-4)
-    assert (off - here).abs().max() > 1e-2
+    assert (off - here).abs().max() > 1e-3

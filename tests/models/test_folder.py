@@ -82,7 +82,7 @@ def test_a_foreign_description_is_refused(folder: Path, content: str):
 
 def test_a_later_format_asks_for_an_update(folder: Path):
     (folder / "model.json").write_text('{"format": 2, "other": 1}')
-    with pytest.raises(ModelFileError, match="format 2.*Update"):
+    with pytest.raises(ModelFileError, match=r"format 2.*Update"):
         load_model(folder)
 
 

@@ -89,7 +89,7 @@ def test_compute_says_what_and_why():
     chosen = choose_compute("cpu")
     assert chosen.precision in ("fp32", "bf16")
     assert "processor" in chosen.reason
-    with pytest.raises(BadValueError, match="'tpu' is not available here.*cpu"):
+    with pytest.raises(BadValueError, match=r"'tpu' is not available here.*cpu"):
         choose_compute("tpu")
     with pytest.raises(BadValueError, match="'int8' is unknown"):
         choose_compute("cpu", "int8")
