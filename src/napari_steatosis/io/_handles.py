@@ -22,7 +22,7 @@ Key = tuple[Callable[[str], Any], str, int, int]
 
 
 class _Entry:
-    def __init__(self, handle: Closeable) -> None:
+    def __init__(self, handle: Any) -> None:
         self.handle, self.users, self.retired = handle, 0, False
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import threading
 from collections import OrderedDict
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..core.errors import CannotOpenError
 from ..core.geometry import Region
 
 KEPT_BYTES = 64 * 2**20
@@ -111,6 +113,43 @@ class PageReader:
                 f"the file ends {size - len(data)} bytes before the end of this tile or strip"
             )
         return data
+
+
+def check_complete(file: Any, pages: list[Any]) -> None:
+    """Refuse an interrupted copy: directories or tiles beyond the end of the file.
+
+    tifffile leaves out directories that it cannot reach, and with them levels or the pixel
+    size, so the chain is walked here as well.
+
+    Raises
+    ------
+    CannotOpenError
+    """
+    handle, layout, size = file.filehandle, file.tiff, file.filehandle.size
+    at, seen = (8 if layout.offsetsize == 8 else 4), set[int]()
+    while True:
+        handle.seek(at)
+        (offset,) = struct.unpack(layout.offsetformat, handle.read(layout.offsetsize))
+        if offset == 0 or offset in seen:
+            break
+        if offset + layout.tagnosize > size:
+            raise _incomplete(size, "a directory", offset)
+        seen.add(offset)
+        handle.seek(offset)
+        (tags,) = struct.unpack(layout.tagnoformat, handle.read(layout.tagnosize))
+        at = offset + layout.tagnosize + tags * layout.tagsize
+    for page in [*file.pages, *pages]:
+        ends = map(sum, zip(page.dataoffsets, page.databytecounts, strict=True))
+        end = max(ends, default=0)
+        if end > page.parent.filehandle.size:
+            raise _incomplete(size, "pixels", end)
+
+
+def _incomplete(size: int, what: str, place: int) -> CannotOpenError:
+    return CannotOpenError(
+        f"it has {size} bytes but refers to {what} at byte {place}: an incomplete copy. Copy it "
+        f"again from its origin"
+    )
 
 
 def tile_size(page: Any) -> tuple[int, int]:

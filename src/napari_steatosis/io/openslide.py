@@ -10,6 +10,7 @@ import numpy as np
 import openslide
 from numpy.typing import NDArray
 from openslide import OpenSlide, OpenSlideError
+from PIL.Image import Image
 
 from ..core.digest import digest
 from ..core.errors import CannotOpenError
@@ -59,13 +60,12 @@ class OpenSlideSource:
     def associated(self, name: str) -> NDArray[np.uint8]:
         """Return an associated image (label, macro, thumbnail) as ``(y, x, 3) uint8``."""
         with HANDLES.borrow(self.path, _open_handle) as slide:
-            return self._rgb(np.asarray(slide.associated_images[name]))
+            return self._rgb(slide.associated_images[name])
 
     def _crop(self, slide: OpenSlide, level: int, region: Region) -> NDArray[np.uint8]:
         downsample = slide.level_downsamples[level]
         corner = (round(region.x * downsample), round(region.y * downsample))
-        image = slide.read_region(corner, level, (region.width, region.height))
-        return self._rgb(np.asarray(image))
+        return self._rgb(slide.read_region(corner, level, (region.width, region.height)))
 
     def _blocks(self, slide: OpenSlide, level: int, region: Region) -> NDArray[np.uint8]:
         """Read from the corners of fixed blocks, so that a pixel is the same in every crop.
@@ -86,11 +86,11 @@ class OpenSlideSource:
                 out[wanted.within(region)] = pixels[wanted.within(read)]
         return out
 
-    def _rgb(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        rgb = np.ascontiguousarray(pixels[..., :3])
-        outside = pixels[..., 3] == 0
-        if outside.any():
-            rgb[outside] = self.background
+    def _rgb(self, image: Image) -> NDArray[np.uint8]:
+        rgb = np.array(image.convert("RGB"))
+        alpha = image.getchannel("A")
+        if alpha.getextrema()[0] == 0:
+            rgb[np.asarray(alpha) == 0] = self.background
         return rgb
 
 

@@ -18,7 +18,7 @@ from ..core.geometry import Region
 from ..core.slide import Slide, checked_scale, virtual_levels
 from ._handles import HANDLES
 from ._header import UM_PER_UNIT, fingerprint, not_rgb, read_size, stored_levels
-from ._tiff_pages import PageReader, is_rows, tile_size
+from ._tiff_pages import PageReader, check_complete, is_rows, tile_size
 
 MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 """First bytes of TIFF and BigTIFF, in both byte orders."""
@@ -109,7 +109,9 @@ def open_slide(path: Path) -> Slide:
 def _open_handle(path: str) -> PageReader:
     file = tifffile.TiffFile(path)
     try:
-        return PageReader(file, _pages_of(_slide_series(file)))
+        pages = _pages_of(_slide_series(file))
+        check_complete(file, pages)
+        return PageReader(file, pages)
     except BaseException:
         file.close()
         raise
@@ -179,7 +181,8 @@ def _over_white(pixels: NDArray[np.uint8], page: Any) -> NDArray[np.uint8]:
 
 def _associated(file: tifffile.TiffFile) -> dict[str, Any]:
     slide, found = _slide_series(file), {}
-    for number, series in enumerate(file.series):
+    listed: list[Any] = list(file.series)
+    for number, series in enumerate(listed):
         if series is not slide and _refusal(series) is None:
             found[(series.name or f"image {number}").lower()] = series.pages[0].aspage()
     return found
