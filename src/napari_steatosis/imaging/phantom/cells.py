@@ -45,14 +45,39 @@ class Mosaic:
 
 def mosaic(seed: int, style: Style, view: View) -> Mosaic:
     """Return the cells under the pixels of a coarse view (F1 and F2 of nine neighbours)."""
+    lost = rounding_passes(view.um)
+    cells = _sharp_mosaic(seed, style, view.grow(lost))
+    inner = slice(lost, lost + view.height), slice(lost, lost + view.width)
+    return Mosaic(
+        cells.border[inner],
+        rounded(cells.sinusoid, lost),
+        cells.shade[inner],
+        cells.clear[inner],
+    )
+
+
+def rounding_passes(um: float) -> int:
+    """Return how many binomial passes smooth over about 1.5 um; each costs a pixel per side."""
+    return min(8, round(2 * (1.5 / um) ** 2))
+
+
+def rounded(values: Floats, passes: int) -> Floats:
+    """Smooth, which rounds corners and tapers the ends of sinusoids."""
+    for _ in range(passes):
+        values = values[:-2] + 2 * values[1:-1] + values[2:]
+        values = (values[:, :-2] + 2 * values[:, 1:-1] + values[:, 2:]) * np.float32(1 / 16)
+    return values
+
+
+def _sharp_mosaic(seed: int, style: Style, view: View) -> Mosaic:
     lattice = cell_lattice(seed)
     i, j = lattice.squares(view.box.grow(2 * CELL_UM))
     y, x = lattice.points(i, j)
-    wavy = 5 * (noise(view.rows, view.columns, 13.0, key_of(seed, "wavy")) - 0.5)
+    wavy_y, wavy_x = _waves(seed, view, "wavy y"), _waves(seed, view, "wavy x")
     row = np.floor(view.rows / CELL_UM).astype(np.int64)
     column = np.floor(view.columns / CELL_UM).astype(np.int64)
-    local_y = (view.rows - row * CELL_UM).astype(np.float32) + wavy
-    local_x = (view.columns - column * CELL_UM).astype(np.float32) - wavy
+    local_y = (view.rows - row * CELL_UM).astype(np.float32) + wavy_y
+    local_x = (view.columns - column * CELL_UM).astype(np.float32) + wavy_x
     offset_y = (y - i * CELL_UM).astype(np.float32)
     offset_x = (x - j * CELL_UM).astype(np.float32)
     width = i.shape[1]
@@ -83,6 +108,13 @@ def mosaic(seed: int, style: Style, view: View) -> Mosaic:
     )
 
 
+def _waves(seed: int, view: View, name: str) -> Floats:
+    """Return a displacement, um, that keeps cell borders from being straight."""
+    fine = noise(view.rows, view.columns, 9.0, key_of(seed, name))
+    slow = noise(view.rows, view.columns, 33.0, key_of(seed, f"slow {name}"))
+    return 4 * (fine - 0.5) + 11 * (slow - 0.5)
+
+
 def _edge(lattice: Lattice, i: Ints, j: Ints, here: Cells, there: Cells) -> Floats:
     """Return a number in [0, 1) per pair of neighbouring cells."""
     own = (lattice.draw(i, j, "edge").ravel() * np.float32(1 << 24)).astype(np.int64)
@@ -94,9 +126,9 @@ def _sinusoids(seed: int, style: Style, view: View, border: Floats, edge: Floats
     y, x = view.rows, view.columns
     wide = noise(y, x, 130.0, key_of(seed, "sinusoid region"))
     pinch = noise(y, x, 17.0, key_of(seed, "sinusoid pinch"))
-    open_share = style.sinusoids * (0.3 + 1.4 * wide)
-    width = (0.6 + 3.2 * style.sinusoids) * (0.4 + 1.2 * wide) * (2.6 * pinch - 0.75)
-    return np.where(edge < open_share, width, np.float32(-3)) - border
+    open_share = np.minimum(style.sinusoids * (0.2 + 1.6 * wide), np.float32(0.6))
+    width = (0.8 + 1.5 * style.sinusoids) * (0.5 + 0.9 * wide) * (3.0 * pinch - 1.1)
+    return np.where(edge < open_share, width, np.float32(-2.5)) - border + np.float32(0.75)
 
 
 def hepatocyte_nuclei(seed: int, box: Box) -> Ellipses:
@@ -144,8 +176,8 @@ def lining_nuclei(seed: int, share: float, box: Box) -> Ellipses:
             Ellipses(
                 (y + y2) / 2 + slide * np.sin(angle),
                 (x + x2) / 2 + slide * np.cos(angle),
-                1.5 + 0.9 * size,
-                1.3 + 0.6 * lattice.draw(i, j, f"{name} stretch").astype(np.float64),
+                1.1 + 0.9 * size,
+                1.3 + 0.9 * lattice.draw(i, j, f"{name} stretch").astype(np.float64),
                 angle,
                 lattice.draw(i, j, f"{name} mark").astype(np.float64),
             ).where(lattice.draw(i, j, f"{name} there") < share)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,96 +22,118 @@ REACH_UM = 40.0
 
 @dataclass(frozen=True, slots=True)
 class Droplets:
-    """Droplets of a box: outlines, and an identity that holds over the whole slide."""
+    """Droplets of a box.
+
+    Parameters
+    ----------
+    outlines : Ellipses
+        Where they lie.
+    identity : int64
+        A number per droplet that holds over the whole slide.
+    rarity : float64
+        A droplet is there where the amount of fat exceeds this.
+    """
 
     outlines: Ellipses
     identity: Ints
+    rarity: Doubles
 
-    def where(self, chosen: NDArray[np.bool_]) -> Droplets:
+    def where(self, chosen: NDArray[np.bool_] | Ints) -> Droplets:
         """Return some of the rows."""
-        return Droplets(self.outlines.where(chosen), self.identity[chosen])
+        return Droplets(self.outlines.where(chosen), self.identity[chosen], self.rarity[chosen])
+
+    @classmethod
+    def joined(cls, parts: Sequence[Droplets]) -> Droplets:
+        """Return the rows of all parts in their order."""
+        return cls(
+            Ellipses.joined([part.outlines for part in parts]),
+            np.concatenate([part.identity for part in parts]),
+            np.concatenate([part.rarity for part in parts]),
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Fat:
-    """The population of droplets of one liver.
+    """Where droplets could lie in one liver.
 
     Parameters
     ----------
     seed : int
         Seed of the drawn liver.
-    amount : float
-        Chance of a droplet per lattice square before zone, cell and crowding.
     size : float
         Share of fat in large droplets, 0 to 1.
     """
 
     seed: int
-    amount: float
     size: float
 
-    def droplets(self, box: Box) -> Droplets:
-        """Return all droplets whose centre lies in a box, in a fixed order."""
-        kept: list[Droplets] = []
-        if self.amount <= 0:
-            return _none()
-        for order, (name, pitch) in enumerate(CLASSES):
-            crowd = box.grow((3 - order) * REACH_UM)
-            found, grid = self._candidates(name, pitch, order, crowd)
-            alive = grid >= 0
-            alive &= ~_crowded(found, grid, pitch)
-            for larger in kept:
-                alive &= ~_covered(found, larger.outlines)
-            kept.append(found.where(alive))
-        joined = Droplets(
-            Ellipses.joined([k.outlines for k in kept]),
-            np.concatenate([k.identity for k in kept]),
-        )
-        inside = joined.where(box.holds(joined.outlines.y, joined.outlines.x))
-        return inside.where(np.argsort(inside.identity))  # type: ignore[arg-type]
+    def candidates(self, box: Box, most: float) -> list[Droplets]:
+        """Return per size class what may lie in a box, and around it what may displace it.
 
-    def _candidates(self, name: str, pitch: float, order: int, box: Box) -> tuple[Droplets, Ints]:
-        """Return one candidate per lattice square, and its radius rank or -1 where none is."""
+        Parameters
+        ----------
+        box : Box
+            The tissue asked for.
+        most : float
+            Candidates rarer than this are left out.
+        """
+        return [
+            self._of_class(order, box.grow((len(CLASSES) - order) * REACH_UM), most)
+            for order in range(len(CLASSES))
+        ]
+
+    def _of_class(self, order: int, box: Box, most: float) -> Droplets:
+        name, pitch = CLASSES[order]
         lattice = Lattice(self.seed, f"{name} droplet", pitch, 0.95)
         i, j = (a.ravel() for a in lattice.squares(box))
         y, x = lattice.points(i, j)
-        there = lattice.draw(i, j, "there") < self._chance(name, y, x)
-        i, j, y, x = i[there], j[there], y[there], x[there]
+        rarity = lattice.draw(i, j, "there") / np.maximum(self._richness(name, y, x), 1e-6)
+        there = rarity < most
+        i, j, y, x, rarity = i[there], j[there], y[there], x[there], rarity[there]
         low, high = RADII_UM[name]
-        spread = _bell(lattice, i, j)
         middle = {"large": 6.5 + 6.5 * self.size, "middle": 3.9, "small": 1.75}[name]
-        radius = np.clip(middle * np.exp(0.33 * spread), low, high)
-        stretch = 1 + 0.22 * lattice.draw(i, j, "stretch").astype(np.float64) ** 2
         outlines = Ellipses(
             y,
             x,
-            radius,
-            stretch,
+            np.clip(middle * np.exp(0.33 * _bell(lattice, i, j)), low, high),
+            1 + 0.3 * lattice.draw(i, j, "stretch").astype(np.float64) ** 2,
             np.pi * lattice.draw(i, j, "angle").astype(np.float64),
             lattice.draw(i, j, "mark").astype(np.float64),
         )
         identity = 1 + order + 3 * (((i + (1 << 20)) << 21) + j + (1 << 20))
-        return Droplets(outlines, identity), np.arange(len(i))
+        return Droplets(outlines, identity, rarity.astype(np.float64))
 
-    def _chance(self, name: str, y: Doubles, x: Doubles) -> Floats:
-        """Return the chance of a droplet: more around central veins, in patches, per cell."""
+    def _richness(self, name: str, y: Doubles, x: Doubles) -> Floats:
+        """Return where fat gathers: around central veins, in patches, in single cells."""
         towards = zone(self.seed, y, x)
         patch = noise(y, x, 210.0, key_of(self.seed, "fat patch"))
-        cluster = noise(y, x, 19.0, key_of(self.seed, f"{name} cluster"))
         share = {
             "large": 0.25 + 0.75 * self.size,
             "middle": 0.30 + 0.35 * (1 - abs(2 * self.size - 1)),
             "small": 0.12 + 0.5 * (1 - self.size),
         }[name]
-        field = (0.45 + 0.9 * towards) * (0.2 + 1.5 * patch)
-        if name != "large":
-            field = field * np.clip(3.2 * cluster - 0.75, 0.02, 3)
-        return np.clip(self.amount * share * field, 0, 1)
+        field = share * (0.45 + 0.9 * towards) * (0.2 + 1.5 * patch)
+        if name == "large":
+            return field
+        cluster = noise(y, x, 19.0, key_of(self.seed, f"{name} cluster"))
+        return field * np.clip(3.2 * cluster - 0.75, 0.02, 3)
 
 
-def _none() -> Droplets:
-    empty = np.zeros(0)
-    return Droplets(Ellipses(*([empty] * 6)), np.zeros(0, np.int64))
+def thinned(candidates: list[Droplets], amount: float) -> Droplets:
+    """Return the candidates that an amount of fat brings out and no larger one displaces.
+
+    Whether a droplet stays depends on candidates within `REACH_UM` per size class only,
+    so the same droplets come out of every box that holds them.
+    """
+    kept: list[Droplets] = []
+    for found in candidates:
+        found = found.where(found.rarity < amount)
+        gone = _crowded(found)
+        for larger in kept:
+            gone |= _covered(found.outlines, larger.outlines)
+        kept.append(found.where(~gone))
+    joined = Droplets.joined(kept)
+    return joined.where(np.argsort(joined.identity))
 
 
 def _bell(lattice: Lattice, i: Ints, j: Ints) -> Doubles:
@@ -119,16 +142,16 @@ def _bell(lattice: Lattice, i: Ints, j: Ints) -> Doubles:
     return (np.asarray(total) - 2) * np.sqrt(3)
 
 
-def _crowded(found: Droplets, grid: Ints, pitch: float) -> NDArray[np.bool_]:
+def _crowded(found: Droplets) -> NDArray[np.bool_]:
     """Return which droplets overlap a larger one of their class too much to both exist."""
     from scipy.spatial import cKDTree
 
     shapes = found.outlines
-    crowded = np.zeros(len(grid), bool)
-    if len(grid) < 2:
+    crowded = np.zeros(len(shapes), bool)
+    if len(shapes) < 2:
         return crowded
-    points = np.column_stack([shapes.y, shapes.x])
-    pairs = cKDTree(points).query_pairs(2 * float(shapes.radius.max()), output_type="ndarray")
+    tree = cKDTree(np.column_stack([shapes.y, shapes.x]))
+    pairs = tree.query_pairs(1.72 * float(shapes.radius.max()), output_type="ndarray")
     a, b = pairs[:, 0], pairs[:, 1]
     away = np.hypot(shapes.y[a] - shapes.y[b], shapes.x[a] - shapes.x[b])
     ra, rb = shapes.radius[a], shapes.radius[b]
@@ -138,18 +161,17 @@ def _crowded(found: Droplets, grid: Ints, pitch: float) -> NDArray[np.bool_]:
     return crowded
 
 
-def _covered(found: Droplets, larger: Ellipses) -> NDArray[np.bool_]:
+def _covered(shapes: Ellipses, larger: Ellipses) -> NDArray[np.bool_]:
     """Return which droplets overlap a droplet of a larger class too much to be seen."""
     from scipy.spatial import cKDTree
 
-    covered = np.zeros(len(found.identity), bool)
-    if not len(larger) or not len(covered):
+    covered = np.zeros(len(shapes), bool)
+    if not len(larger) or not len(shapes):
         return covered
-    shapes = found.outlines
-    tree = cKDTree(np.column_stack([larger.y, larger.x]))
-    limit = float(larger.radius.max() + shapes.radius.max())
-    near = cKDTree(np.column_stack([shapes.y, shapes.x])).sparse_distance_matrix(
-        tree, limit, output_type="coo_matrix"
+    tree = cKDTree(np.column_stack([shapes.y, shapes.x]))
+    limit = float(larger.radius.max() + 0.75 * shapes.radius.max())
+    near = tree.sparse_distance_matrix(
+        cKDTree(np.column_stack([larger.y, larger.x])), limit, output_type="coo_matrix"
     )
     reach = larger.radius[near.col] + 0.75 * shapes.radius[near.row]
     covered[near.row[near.data < reach]] = True

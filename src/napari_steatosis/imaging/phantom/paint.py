@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from .cells import hepatocyte_nuclei, lining_nuclei, mosaic, scattered
 from .droplets import Droplets
 from .grain import grain, soften
-from .lattice import Floats, key_of, noise
+from .lattice import Doubles, Floats, key_of, noise
 from .scene import Scene, nearest_free
 from .stamp import Ellipses, Near, stamp
 from .style import Style
@@ -19,6 +19,9 @@ from .view import View
 
 UNIT = 256
 """Integer steps per unit of stain and of optical density."""
+
+ZONE_STEP = 16
+"""Coarse pixels per node of the grid on which the zone is computed."""
 
 
 def paint(scene: Scene, view: View, step: int) -> NDArray[np.uint8]:
@@ -31,6 +34,8 @@ def paint(scene: Scene, view: View, step: int) -> NDArray[np.uint8]:
         soften((np.clip(p, 0, 6) * UNIT).astype(np.int32), passes)
         for p in (haematoxylin, eosin, blood)
     ]
+    fine = (15 * style.grain * grain(view, 0.3, 8)).astype(np.int32)
+    planes[:2] = [plane + ((plane * fine) >> 8) for plane in planes[:2]]
     return _colour(style, planes, view)
 
 
@@ -59,9 +64,9 @@ def _table(white: float) -> NDArray[np.uint8]:
     return np.clip(np.rint(white * np.exp(-density)), 0, min(255, white + 1)).astype(np.uint8)
 
 
-def _edge(distance: Floats, soft_um: float) -> Floats:
+def _edge(distance: Floats, soft_um: float | Floats) -> Floats:
     """Return how much of a pixel lies inside an outline: 1 inside, 0 outside."""
-    return np.clip(np.float32(0.5) - distance / np.float32(soft_um), 0, 1)
+    return np.clip(np.float32(0.5) - distance / np.asarray(soft_um, np.float32), 0, 1)
 
 
 def _stains(scene: Scene, view: View, step: int) -> tuple[Floats, Floats, Floats]:
@@ -82,7 +87,7 @@ def _stains(scene: Scene, view: View, step: int) -> tuple[Floats, Floats, Floats
     eosin, haematoxylin = view.refine(body, step), view.refine(purple, step)
     eosin, haematoxylin = _granular(scene, view, eosin, haematoxylin, view.refine(foam, step))
     inside_sinusoid = _edge(-view.refine(sinusoid, step), max(1.2, view.um))
-    fade = 1 - inside_sinusoid * np.float32(0.93)
+    fade = 1 - inside_sinusoid * (np.float32(0.97) - 0.3 * view.refine(cells.shade, step) ** 2)
     eosin, haematoxylin = eosin * fade, haematoxylin * fade
     soft = max(1.4, view.um)
     inside_lumen = _edge(view.refine(lumen, step), soft)
@@ -91,7 +96,7 @@ def _stains(scene: Scene, view: View, step: int) -> tuple[Floats, Floats, Floats
     blood = _red_cells(scene, view, np.maximum(inside_sinusoid, inside_lumen))
     droplets, near = scene.stamped(view, 3.0)
     haematoxylin, eosin = _nuclei(scene, view, vessels, droplets, (haematoxylin, eosin))
-    clear = _fat(style, droplets, near, view.um)
+    clear = _fat(style, droplets, near, view)
     eosin, haematoxylin, blood = eosin * clear, haematoxylin * clear, blood * clear
     tissue = _edge(-view.refine(deep, step), soft)
     return haematoxylin * tissue, eosin * tissue, blood * tissue
@@ -104,10 +109,11 @@ def _coarse_fields(
     style, seed, y, x = scene.style, scene.seed, under.rows, under.columns
     slow = noise(y, x, 330.0, key_of(seed, "stain")) - 0.5
     cloud = noise(y, x, 11.0, key_of(seed, "cloud")) - 0.5
-    zonal = zone(seed, y, x)
+    sparse = under.under(ZONE_STEP)
+    zonal = under.refine(zone(seed, sparse.rows, sparse.columns), ZONE_STEP)
     membrane = _edge(border - 0.5, 1.2)
     eosin = 1.0 + 0.3 * slow + 0.22 * (shade - 0.5) + style.grain * 0.25 * cloud
-    eosin = eosin + 0.10 * membrane
+    eosin = eosin + 0.16 * style.grain * membrane
     patch = noise(y, x, 120.0, key_of(seed, "foam"))
     foam = style.foam * np.clip(2.4 * patch - 0.9, 0, 1) * (0.4 + 0.6 * zonal)
     foam = foam + 0.8 * np.clip(clear * 8 - 7.0, 0, 1) * style.foam
@@ -122,9 +128,10 @@ def _granular(
     """Give the cytoplasm its grain, and its unlabelled microvesicles where it is foamy."""
     contrast = np.float32(scene.style.grain)
     fine, middle = grain(view, 0.35, 1), grain(view, 0.9, 2)
-    eosin = eosin * (1 + contrast * (0.07 * fine + 0.07 * middle))
-    haematoxylin = haematoxylin * (1 + contrast * (0.10 * middle - 0.06 * fine))
-    holes = np.clip(grain(view, 0.75, 3) - (2.3 - 1.7 * foam), 0, 1)
+    eosin = eosin * (1 + contrast * (0.12 * fine + 0.09 * middle))
+    haematoxylin = haematoxylin * (1 + contrast * (0.12 * middle - 0.10 * fine))
+    lace = np.maximum(grain(view, 0.8, 3), grain(view, 0.45, 6) - 0.3)
+    holes = np.clip(lace - (2.1 - 1.9 * foam), 0, 1)
     clear = 1 - np.float32(0.75) * np.minimum(holes * 1.3, 1) * np.minimum(foam * 3, 1)
     return eosin * clear, haematoxylin * clear
 
@@ -139,22 +146,28 @@ def _red_cells(scene: Scene, view: View, space: Floats) -> Floats:
     cells = cells.where(crowd < style.congestion * 0.9 + 0.05)
     distance = stamp(cells, view, 1.0).distance
     body = _edge(distance, max(0.9, view.um)) * (1 + 0.12 * np.clip(distance + 1, -2, 0))
-    return body * space * np.float32(0.95)
+    return body * space
 
 
-def _fat(style: Style, droplets: Droplets, near: Near, um: float) -> Floats:
+def _fat(style: Style, droplets: Droplets, near: Near, view: View) -> Floats:
     """Return the share of stain that droplets leave: soft rims, some of them pale or hazy."""
     radius = np.append(droplets.outlines.radius, 1.0).astype(np.float32)
     mark = np.append(droplets.outlines.mark, 0.0).astype(np.float32)
     small = np.exp(-radius / np.float32(2.2))
     haze = style.haze * (0.9 * small + 0.12 * mark)
-    haze = np.where(mark > 1 - 0.22 * style.haze, haze + 0.45 * style.haze, haze)
-    left = np.clip(haze, 0.004, 0.75)[near.index]
+    haze = np.where(
+        mark > 1 - 0.22 * style.haze, haze + style.haze * np.where(radius > 5, 0.15, 0.4), haze
+    )
+    um = view.um
+    left = np.clip(haze, 0.004, 0.75)[near.index] * (
+        1 + 0.5 * np.clip(grain(view, 1.2, 9), -1.6, 2)
+    )
     gap = np.clip((near.second - near.distance) / np.float32(max(0.8, um)), 0, 1)
     thin = np.float32(0.45) + np.float32(0.55) * gap
-    inside = _edge(near.distance, max(1.1, um)) * thin
+    soft = np.maximum(1.0 + 3.0 * np.clip(haze, 0, 0.6) ** 2, um).astype(np.float32)[near.index]
+    inside = _edge(near.distance, soft) * thin
     rim = np.clip(1 - np.abs(near.distance - np.float32(0.9)) / np.float32(0.9), 0, 1)
-    return (1 - inside * (1 - left)) * (1 + np.float32(0.12) * rim)
+    return (1 - inside * (1 - np.minimum(left, 1))) * (1 + np.float32(0.12) * rim)
 
 
 def _nuclei(
@@ -174,19 +187,45 @@ def _nuclei(
     large = _pushed(large.where(free), droplets)
     near = stamp(large, view, 4.0)
     inside = _edge(near.distance, max(0.9, view.um))
-    mark = np.append(large.mark, 0.0).astype(np.float32)[near.index]
-    depth = style.nuclei * (0.75 + 0.9 * mark * mark)
-    chromatin = 1 + 0.22 * grain(view, 0.5, 4) - 0.18 * np.clip(-near.distance - 0.8, 0, 1)
-    halo = (mark * 7.3 % 1 < style.halos) * _edge(np.abs(near.distance - 1.0) - 0.9, 1.0)
-    eosin = eosin * (1 - np.float32(0.8) * halo) * (1 - np.float32(0.45) * inside)
-    haematoxylin = haematoxylin * (1 - np.float32(0.8) * halo)
+    depth = _per(style.nuclei * (1.05 + 0.9 * large.mark**2), near)
+    chromatin = 1 + 0.13 * grain(view, 0.6, 4) - 0.16 * np.clip(-near.distance - 0.6, 0, 1)
+    clear = np.where(large.mark * 7.3 % 1 < style.halos, 0.25 + 0.6 * (large.mark * 31 % 1), 0.0)
+    ring = _edge(
+        np.abs(near.distance - np.float32(0.6) + np.float32(0.9) * grain(view, 2.0, 5))
+        - np.float32(0.5),
+        1.6,
+    )
+    halo = 1 - _per(clear, near) * ring
+    eosin = eosin * halo * (1 - np.float32(0.45) * inside)
+    haematoxylin = haematoxylin * halo
     haematoxylin = haematoxylin * (1 - inside) + inside * depth * chromatin
+    dots = _edge(stamp(_nucleoli(large), view, 0.8).distance, max(0.8, view.um))
+    haematoxylin = haematoxylin + np.float32(0.55) * dots * inside
     dark = _small_nuclei(scene, view, vessels)
     near = stamp(dark, view, 2.0)
     inside = _edge(near.distance, max(0.9, view.um))
-    depth = style.nuclei * (1.1 + 0.8 * np.append(dark.mark, 0.0).astype(np.float32)[near.index])
+    depth = _per(style.nuclei * (1.5 + 0.9 * dark.mark), near)
     haematoxylin = haematoxylin + inside * (depth - haematoxylin)
     return haematoxylin, eosin + inside * (0.6 - eosin)
+
+
+def _nucleoli(nuclei: Ellipses) -> Ellipses:
+    """Return a nucleolus in about half of the nuclei."""
+    some = nuclei.where(nuclei.mark * 17 % 1 < 0.5)
+    angle, away = 40 * some.mark, 0.45 * some.radius
+    return Ellipses(
+        some.y + away * np.sin(angle),
+        some.x + away * np.cos(angle),
+        0.6 + 0.5 * (some.mark * 53 % 1),
+        np.ones(len(some)),
+        some.angle,
+        some.mark,
+    )
+
+
+def _per(values: Doubles, near: Near) -> Floats:
+    """Return the value of the nearest ellipse per pixel, 0 where there is none."""
+    return np.append(values, 0.0).astype(np.float32)[near.index]
 
 
 def _pushed(nuclei: Ellipses, droplets: Droplets) -> Ellipses:
@@ -207,7 +246,7 @@ def _pushed(nuclei: Ellipses, droplets: Droplets) -> Ellipses:
 def _small_nuclei(scene: Scene, view: View, vessels: Vessels) -> Ellipses:
     """Return lining cells, cells of portal tracts and walls, and stray inflammatory cells."""
     style, seed, box = scene.style, scene.seed, view.box.grow(12.0)
-    lining = lining_nuclei(seed, 0.16 + 0.2 * style.sinusoids, box)
+    lining = lining_nuclei(seed, 0.10 + 0.2 * style.sinusoids, box)
     lining = lining.where(vessels.lumina.distance(lining.y, lining.x) > 2)
     portal = scattered(seed, "portal cell", box, (7.5, 1.5, 2.6))
     away = vessels.tracts.distance(portal.y, portal.x)

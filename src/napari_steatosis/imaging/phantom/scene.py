@@ -8,13 +8,17 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from .droplets import Droplets, Fat
+from .droplets import CLASSES, REACH_UM, Droplets, Fat, thinned
 from .lattice import Box, Doubles, Floats, key_of, noise
 from .outline import Outline
-from .stamp import Near, stamp
+from .stamp import Ellipses, Near, stamp
 from .style import Style
 from .vessels import Vessels, vessels_in
 from .view import View
+
+MOST_PER_PERCENT = 0.25
+OVERLAP = 0.97
+"""Share of the area of droplets that is left where neighbours cut each other."""
 
 GAP_PX = 1.7
 """Distinct droplets that touch are kept apart in the truth by about one pixel."""
@@ -41,25 +45,28 @@ class Scene:
     outline: Outline
     fat_percent: float
 
+    def droplets(self, box: Box) -> Droplets:
+        """Return the droplets whose centre lies in a box."""
+        amount = fitted_amount(self)
+        found = thinned(self.candidates(box, amount), amount)
+        return found.where(box.holds(found.outlines.y, found.outlines.x))
+
+    def candidates(self, box: Box, most: float) -> list[Droplets]:
+        """Return what may lie in the parenchyma of a box, clear of edges and vessels."""
+        vessels = vessels_in(self.seed, box.grow(len(CLASSES) * REACH_UM))
+        pool = self.fat.candidates(box, most)
+        return [found.where(self._holds(found.outlines, vessels)) for found in pool]
+
     @property
     def fat(self) -> Fat:
-        """The population of droplets that reaches the wanted percentage."""
-        return fitted(self)
+        """Where droplets could lie."""
+        return Fat(self.seed, self.style.size)
 
-    def droplets(self, box: Box) -> Droplets:
-        """Return the droplets whose centre lies in a box of tissue and not in a lumen."""
-        return self.inside_tissue(self.fat.droplets(box), box)
-
-    def inside_tissue(self, droplets: Droplets, box: Box) -> Droplets:
-        """Drop droplets that would reach out of the tissue or into a vessel."""
-        shapes = droplets.outlines
-        if not len(shapes):
-            return droplets
+    def _holds(self, shapes: Ellipses, vessels: Vessels) -> NDArray[np.bool_]:
         deep = self.outline.depth(shapes.y, shapes.x)
-        vessels = vessels_in(self.seed, box)
         clear = np.minimum(vessels.walls.distance(shapes.y, shapes.x), deep)
         clear = np.minimum(clear, vessels.tracts.distance(shapes.y, shapes.x) + 2)
-        return droplets.where(clear > 0.9 * shapes.radius * shapes.stretch)
+        return clear > 0.9 * shapes.radius * shapes.stretch
 
     def stamped(self, view: View, margin_um: float) -> tuple[Droplets, Near]:
         """Return the droplets around a view and which is nearest to each pixel."""
@@ -87,51 +94,55 @@ def truth_of(scene: Scene, view: View, step: int) -> tuple[NDArray[np.uint8], ND
 
 
 @lru_cache(maxsize=256)
-def fitted(scene: Scene) -> Fat:
+def fitted_amount(scene: Scene) -> float:
     """Find the amount of droplets that gives the wanted fat area on a sample of the tissue."""
     if scene.fat_percent <= 0:
-        return Fat(scene.seed, 0.0, scene.style.size)
+        return 0.0
     boxes = _sample(scene.outline)
-    low, high = 0.0, 12.0
-    for _ in range(9):
+    tissue = sum(_tissue_um2(scene, box) for box in boxes)
+    most = MOST_PER_PERCENT * scene.fat_percent**1.3
+    pools = [(scene.candidates(box, most), box) for box in boxes]
+    low, high = 0.0, most
+    for _ in range(10):
         amount = (low + high) / 2
-        fat = Fat(scene.seed, amount, scene.style.size)
-        shares = [_share(scene, fat, box) for box in boxes]
-        covered = sum(s[0] for s in shares) / max(sum(s[1] for s in shares), 1e-9)
-        low, high = (amount, high) if 100 * covered < scene.fat_percent else (low, amount)
-    return Fat(scene.seed, (low + high) / 2, scene.style.size)
+        covered = sum(_fat_um2(pool, box, amount) for pool, box in pools)
+        below = 100 * covered < scene.fat_percent * max(tissue, 1.0)
+        low, high = (amount, high) if below else (low, amount)
+    return (low + high) / 2
 
 
-def _share(scene: Scene, fat: Fat, box: Box) -> tuple[float, float]:
-    """Return the area of fat and of parenchyma in a box, um2, without drawing pixels."""
-    shapes = scene.inside_tissue(fat.droplets(box), box).outlines
-    n = 24
-    y = box.y + (np.arange(n) + 0.5) / n * (box.y_end - box.y)
-    x = box.x + (np.arange(n) + 0.5) / n * (box.x_end - box.x)
-    py, px = (a.ravel() for a in np.meshgrid(y, x, indexing="ij"))
+def _fat_um2(pool: list[Droplets], box: Box, amount: float) -> float:
+    """Return the area of the droplets of a box, um2, without drawing pixels."""
+    shapes = thinned(pool, amount).outlines
+    radius = shapes.radius[box.holds(shapes.y, shapes.x)]
+    return OVERLAP * float(np.pi * (radius**2).sum())
+
+
+def _tissue_um2(scene: Scene, box: Box) -> float:
+    """Return the area of parenchyma in a box, um2, counted on points 10 um apart."""
+    y, x = np.arange(box.y, box.y_end, 10.0)[:, None], np.arange(box.x, box.x_end, 10.0)[None, :]
+    py, px = (a.ravel() for a in np.broadcast_arrays(y, x))
     lumen = vessels_in(scene.seed, box).lumina.distance(py, px)
     tissue = np.minimum(scene.outline.depth(py, px), lumen) > 0
-    area = (box.y_end - box.y) * (box.x_end - box.x)
-    return float(np.pi * (shapes.radius**2).sum()) * 0.97, float(tissue.mean()) * area
+    return float(tissue.mean()) * (box.y_end - box.y) * (box.x_end - box.x)
 
 
 def _sample(outline: Outline) -> list[Box]:
     """Return boxes that hold the whole of a small slide, or a fair part of a large one."""
-    side = 1000.0
     height, width = outline.height_um, outline.width_um
-    if height * width <= 1.5e6:
+    if height * width <= 1.0e6:
         return [Box(0.0, 0.0, height, width)]
+    side = (min(400.0, height), min(400.0, width))
     random = np.random.default_rng(outline.seed)
     boxes: list[Box] = []
     for _ in range(4000):
-        y = random.uniform(0, max(0.0, height - side))
-        x = random.uniform(0, max(0.0, width - side))
-        middle = np.array([[y + side / 2]]), np.array([[x + side / 2]])
+        y, x = random.uniform(0, height - side[0]), random.uniform(0, width - side[1])
+        middle = np.array([[y + side[0] / 2]]), np.array([[x + side[1] / 2]])
         if float(outline.smooth_depth(*middle)[0, 0]) > 0:
-            boxes.append(Box(y, x, min(y + side, height), min(x + side, width)))
-        if len(boxes) == 4:
+            boxes.append(Box(y, x, y + side[0], x + side[1]))
+        if len(boxes) == 9:
             break
-    return boxes or [Box(0.0, 0.0, min(side, height), min(side, width))]
+    return boxes or [Box(0.0, 0.0, *side)]
 
 
 def nearest_free(y: Doubles, x: Doubles, droplets: Droplets, size: Doubles) -> NDArray[np.float64]:

@@ -12,6 +12,8 @@ from .view import View
 
 FAR_UM = np.float32(1e6)
 BATCH_PX = 1 << 19
+LOBE = 0.14
+"""Full range of the third harmonic of outlines; it changes their area by < 1 %."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +126,7 @@ def _window(ellipses: Ellipses, view: View, rows: Ints, side: int) -> tuple[Ints
 
 
 def _distance(dy: Doubles, dx: Doubles, some: Ellipses) -> Floats:
-    """Signed distance to outlines, um: exact for circles, first order for ellipses."""
+    """Signed distance to outlines, um, to first order; a third harmonic makes them uneven."""
     shape = (-1,) + (1,) * (dy.ndim - 1)
     ca = (np.cos(some.angle) / some.stretch).astype(np.float32).reshape(shape)
     sa = (np.sin(some.angle) / some.stretch).astype(np.float32).reshape(shape)
@@ -133,4 +135,7 @@ def _distance(dy: Doubles, dx: Doubles, some: Ellipses) -> Floats:
     radius = some.radius.astype(np.float32).reshape(shape)
     fy, fx = dy.astype(np.float32), dx.astype(np.float32)
     along, across = fx * ca + fy * sa, fy * cb - fx * sb
-    return np.sqrt(along * along + across * across) - radius
+    away = np.sqrt(along * along + across * across)
+    lobe = (LOBE * (some.mark * 97 % 1 - 0.5)).astype(np.float32).reshape(shape)
+    turn = along / np.maximum(away, np.float32(1e-3))
+    return away * (1 + lobe * turn * (4 * turn * turn - 3)) - radius

@@ -20,7 +20,7 @@ class Style:
     haematoxylin, eosin, blood : (float, float, float)
         Optical density of red, green and blue per unit of stain.
     strength : float
-        Factor on all optical densities: 0.6 is pale, 1.4 is dark.
+        Factor on all optical densities: 0.4 is pale, 1.2 is dark.
     nuclei : float
         Factor on the stain of nuclei.
     basophilia : float
@@ -49,10 +49,10 @@ class Style:
         Width of the optics, um (standard deviation).
     """
 
-    haematoxylin: Vector = (0.62, 0.70, 0.38)
-    eosin: Vector = (0.14, 0.86, 0.42)
-    blood: Vector = (0.06, 0.80, 0.72)
-    strength: float = 1.0
+    haematoxylin: Vector = (0.70, 0.95, 0.54)
+    eosin: Vector = (0.16, 0.80, 0.44)
+    blood: Vector = (0.20, 1.15, 0.80)
+    strength: float = 0.7
     nuclei: float = 1.0
     basophilia: float = 0.25
     white: Vector = (242.0, 242.0, 242.0)
@@ -71,21 +71,21 @@ class Style:
     def of_seed(cls, seed: int) -> Style:
         """Return a style as laboratories and livers differ."""
         random = np.random.default_rng([seed, 0x57A1])
-        white = random.choice([242.0, 242.0, 242.0, 250.0, 254.0])
-        tint = random.uniform(-4, 1, 3)
+        white = float(random.choice([242.0, 242.0, 242.0, 250.0, 254.0]))
+        tint = [float(t) for t in random.uniform(-4, 1, 3)]
         return cls(
-            haematoxylin=_around((0.62, 0.70, 0.38), random, 0.07),
-            eosin=_around((0.14, 0.86, 0.42), random, 0.06),
-            blood=_around((0.06, 0.80, 0.72), random, 0.05),
-            strength=float(np.exp(random.uniform(-0.75, 0.5))),
+            haematoxylin=_around((0.70, 0.95, 0.54), random, 0.04),
+            eosin=_around((0.17, 0.80, 0.44), random, 0.035),
+            blood=_around((0.20, 1.15, 0.80), random, 0.07),
+            strength=float(np.exp(random.uniform(-1.0, 0.25))),
             nuclei=float(np.exp(random.normal(0, 0.2))),
-            basophilia=float(random.uniform(0.08, 0.5)),
-            white=tuple(np.clip(white + tint, 225, 255)),
-            sinusoids=float(random.beta(1.2, 2.5)),
+            basophilia=float(random.uniform(0.16, 0.5)),
+            white=(white + tint[0], white + tint[1], white + tint[2]),
+            sinusoids=float(random.beta(1.2, 3.5)),
             congestion=float(random.beta(1.0, 2.0)),
             foam=float(random.beta(1.2, 2.0)),
             grain=float(random.uniform(0.6, 1.5)),
-            halos=float(random.choice([0.02, 0.1, 0.4]) * random.uniform(0.5, 1.5)),
+            halos=float(random.choice([0.02, 0.1, 0.3]) * random.uniform(0.5, 1.5)),
             inflammation=float(random.beta(1.0, 4.0)),
             tears=float(random.beta(1.0, 3.0)),
             size=float(random.uniform(0.15, 0.95)),
@@ -100,7 +100,9 @@ class Style:
     @property
     def stains(self) -> NDArray[np.float64]:
         """Optical density per unit of haematoxylin, eosin and blood (rows), RGB (columns)."""
-        return np.array([self.haematoxylin, self.eosin, self.blood]) * self.strength
+        nuclear = self.strength**0.5  # pale sections keep rather dark nuclei
+        row = np.array([[nuclear], [self.strength], [0.5 + 0.5 * self.strength]])
+        return np.array([self.haematoxylin, self.eosin, self.blood]) * row
 
 
 def _around(vector: Vector, random: np.random.Generator, spread: float) -> Vector:

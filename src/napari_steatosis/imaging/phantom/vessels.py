@@ -59,7 +59,7 @@ def vessels_in(seed: int, box: Box) -> Vessels:
 
 def zone(seed: int, y: Doubles, x: Doubles) -> Floats:
     """Return 0 at portal tracts to 1 at central veins, smoothly, at points."""
-    away = _periodic(seed, "central vein", y, x), _periodic(seed, "portal tract", y, x)
+    away = _to_point(seed, "central vein", y, x), _to_point(seed, "portal tract", y, x)
     wobble = 0.3 * (noise(y, x, 150.0, key_of(seed, "zone")) - 0.5)
     return np.clip(away[1] / (away[0] + away[1] + np.float32(1e-3)) + wobble, 0, 1)
 
@@ -126,7 +126,7 @@ def _walled(inner: Ellipses, wall: float) -> Ellipses:
     return Ellipses(inner.y, inner.x, inner.radius + wall, inner.stretch, inner.angle, inner.mark)
 
 
-def _periodic(seed: int, name: str, y: Doubles, x: Doubles) -> Floats:
+def _to_point(seed: int, name: str, y: Doubles, x: Doubles) -> Floats:
     """Return the distance to the nearest lattice point of `name`, um."""
     lattice = _lattice(seed, name)
     shift = LOBULE_UM / 2 if name == "portal tract" else 0.0

@@ -81,6 +81,7 @@ class View:
         columns = np.arange(self.x, self.x + self.width)
         i, wy = rows // step - self.y // step, (rows % step).astype(np.float32) / step
         j, wx = columns // step - self.x // step, (columns % step).astype(np.float32) / step
-        across = coarse[:, j] + wx * (coarse[:, j + 1] - coarse[:, j])
+        left = np.take(coarse, j, axis=1)
+        across = left + wx * (np.take(coarse, j + 1, axis=1) - left)
         top = across[i]
         return top + wy[:, None] * (across[i + 1] - top)
