@@ -73,15 +73,20 @@ class GiantSums:
         """Return the sums counted from the corner of the bounding box, like all others."""
         n, y0, x0 = self.area, self.first[0], self.x
         y, x = self.sum_y - n * y0, self.sum_x - n * x0
-        floats = (
-            n,
-            y,
-            x,
-            self.sum_yy - 2 * y0 * self.sum_y + n * y0 * y0,
-            self.sum_xx - 2 * x0 * self.sum_x + n * x0 * x0,
-            self.sum_xy - x0 * self.sum_y - y0 * self.sum_x + n * y0 * x0,
+        yy = self.sum_yy - 2 * y0 * self.sum_y + n * y0 * y0
+        xx = self.sum_xx - 2 * x0 * self.sum_x + n * x0 * x0
+        xy = self.sum_xy - x0 * self.sum_y - y0 * self.sum_x + n * y0 * x0
+        return Shapes(
+            y=np.array([y0], np.int64),
+            x=np.array([x0], np.int64),
+            first_x=np.array([self.first[1]], np.int64),
+            area=np.array([n], np.float64),
+            sum_y=np.array([y], np.float64),
+            sum_x=np.array([x], np.float64),
+            sum_yy=np.array([yy], np.float64),
+            sum_xx=np.array([xx], np.float64),
+            sum_xy=np.array([xy], np.float64),
+            edge=np.array([self.edge]),
+            split=np.array([False]),
+            whole=np.array([False]),
         )
-        places = (np.array([place], np.int64) for place in (y0, x0, self.first[1]))
-        sums = (np.array([value], np.float64) for value in floats)
-        flags = (np.array([flag]) for flag in (self.edge, False, False))
-        return Shapes(*places, *sums, *flags)

@@ -99,9 +99,11 @@ def trace(patch: Patch) -> Iterator[tuple[int, list[NDArray[np.float64]]]]:
         order, ring = _walk(start, follower)
         free[order] = False
         turn = side[order] != side[_previous(order, ring)]
-        for own in np.split(order[turn], np.cumsum(np.bincount(ring[turn]))[:-1]):
-            index = int(label[own[0]]) - 1
-            rings[index].append(_corners(at[own], side[own], labels.shape[1], patch.shift[index]))
+        corner, ends = _closed(order[turn], ring[turn])
+        index = label[corner] - 1
+        points = _points(at[corner], side[corner], labels.shape[1]) + patch.shift[index]
+        for begin, end in zip([0, *ends[:-1].tolist()], ends.tolist(), strict=True):
+            rings[index[begin]].append(points[begin:end])
     yield from enumerate(rings)
 
 
@@ -158,12 +160,18 @@ def _previous(order: NDArray[np.int64], ring: NDArray[np.int64]) -> NDArray[np.i
     return before
 
 
-def _corners(
-    pixel: NDArray[np.int64], side: NDArray[np.int8], width: int, shift: NDArray[np.int64]
-) -> NDArray[np.float64]:
-    """Return the closed ring of the points where the given sides begin."""
+def _closed(
+    sides: NDArray[np.int64], ring: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Repeat the first side of each ring after its last; return them, and where rings end."""
+    first = np.flatnonzero(np.diff(ring, prepend=-1))
+    last = np.append(first[1:], len(sides))
+    return np.insert(sides, last, sides[first]), last + np.arange(1, len(last) + 1)
+
+
+def _points(pixel: NDArray[np.int64], side: NDArray[np.int8], width: int) -> NDArray[np.float64]:
+    """Return the ``(n, 2)`` points where sides begin, px, in a label image padded by one."""
     row, column = np.divmod(pixel, width)
-    begin = np.array(_START)[side]
-    # One pixel of padding, and half a pixel from the centre to the corner.
-    corners = np.stack([row, column], axis=1) + begin - 1.5 + shift
-    return np.concatenate([corners, corners[:1]])
+    corner_to_centre = 0.5
+    padding = 1
+    return np.stack([row, column], axis=1) + np.array(_START)[side] - padding - corner_to_centre

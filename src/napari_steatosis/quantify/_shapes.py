@@ -52,7 +52,7 @@ class Shapes:
     def __len__(self) -> int:
         return len(self.area)
 
-    def __getitem__(self, keep: NDArray[np.bool_]) -> Shapes:
+    def __getitem__(self, keep: NDArray[np.bool_ | np.int64]) -> Shapes:
         return Shapes(*(getattr(self, field.name)[keep] for field in fields(self)))
 
     @classmethod

@@ -79,7 +79,7 @@ def _first_of(labels: NDArray[np.int32], n: int) -> tuple[NDArray[np.int64], NDA
 
 def _passes(
     basins: NDArray[np.int32], depth: NDArray[np.float32]
-) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
     """Return the ``(m, 2)`` pairs of basins that touch, and the highest pass of each."""
     pairs, saddles = [], []
     for one, other in ((np.s_[:-1], np.s_[1:]), (np.s_[:, :-1], np.s_[:, 1:])):
@@ -88,7 +88,7 @@ def _passes(
         pairs.append(np.sort(np.stack([a[at], b[at]], axis=1), axis=1))
         saddles.append(np.minimum(depth[one][at], depth[other][at]))
     pair, back = np.unique(np.concatenate(pairs), axis=0, return_inverse=True)
-    saddle = np.zeros(len(pair), np.float32)
+    saddle: NDArray[np.float32] = np.zeros(len(pair), np.float32)
     np.maximum.at(saddle, back.ravel(), np.concatenate(saddles))
     return pair, saddle
 
