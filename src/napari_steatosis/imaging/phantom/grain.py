@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 from .lattice import Floats
 from .view import View
 
+STEPS = 32
+"""Integer steps per standard deviation of the grain."""
+
 
 def grain(view: View, sigma_um: float, key: int) -> Floats:
     """Return noise of about unit variance with a grain of `sigma_um`, one value per pixel.
@@ -18,7 +21,7 @@ def grain(view: View, sigma_um: float, key: int) -> Floats:
     product, far beyond any view.
     """
     passes = max(0, round(2 * (sigma_um / view.um) ** 2))
-    total = np.zeros((view.height, view.width), np.float32)
+    total = np.zeros((view.height, view.width), np.int16)
     for side, own in ((251, 2 * key), (199, 2 * key + 1)):
         rows = (np.arange(view.y, view.y + view.height) + 131 * own) % side
         column = (view.x + 57 * own) % side
@@ -26,11 +29,11 @@ def grain(view: View, sigma_um: float, key: int) -> Floats:
         if column + view.width > wide.shape[1]:
             wide = np.tile(wide[:, :side], (1, view.width // side + 2))
         total += wide[rows, column : column + view.width]
-    return total
+    return total.astype(np.float32) / np.float32(STEPS)
 
 
-@lru_cache(maxsize=64)
-def _tile(side: int, passes: int, key: int) -> NDArray[np.float16]:
+@lru_cache(maxsize=128)
+def _tile(side: int, passes: int, key: int) -> NDArray[np.int8]:
     """Return a tile of noise smoothed by binomial passes, variance one half, six abreast."""
     values = np.random.default_rng([key, side]).integers(-(1 << 15), 1 << 15, (side, side))
     for _ in range(passes):
@@ -38,8 +41,8 @@ def _tile(side: int, passes: int, key: int) -> NDArray[np.float16]:
             values = np.roll(values, 1, axis) + 2 * values + np.roll(values, -1, axis)
             values >>= 2 - (axis ^ 1)  # the spread shrinks slower than the bits are dropped
     tile = values - int(values.mean())
-    tile = np.tile((tile / (np.sqrt(2) * tile.std())).astype(np.float16), (1, 6))
-    return np.ascontiguousarray(tile)
+    steps = np.rint(tile * (STEPS / (np.sqrt(2) * tile.std())))
+    return np.tile(np.clip(steps, -127, 127).astype(np.int8), (1, 6))
 
 
 def soften(plane: NDArray[np.int32], passes: int) -> NDArray[np.int32]:

@@ -94,7 +94,7 @@ def _stains(scene: Scene, view: View, step: int) -> tuple[Floats, Floats, Floats
     fade = 1 - inside_lumen * np.float32(0.98)
     eosin, haematoxylin = eosin * fade, haematoxylin * fade
     blood = _red_cells(scene, view, np.maximum(inside_sinusoid, inside_lumen))
-    droplets, near = scene.stamped(view, 3.0)
+    droplets, near = scene.stamped(view)
     haematoxylin, eosin = _nuclei(scene, view, vessels, droplets, (haematoxylin, eosin))
     clear = _fat(style, droplets, near, view)
     eosin, haematoxylin, blood = eosin * clear, haematoxylin * clear, blood * clear

@@ -20,6 +20,9 @@ MOST_PER_PERCENT = 0.25
 OVERLAP = 0.97
 """Share of the area of droplets that is left where neighbours cut each other."""
 
+SAMPLE_UM2 = 4.0e6
+"""The amount of fat is fitted on the whole of slides up to this area, else on a sample, um2."""
+
 GAP_PX = 1.7
 """Distinct droplets that touch are kept apart in the truth by about one pixel."""
 
@@ -68,10 +71,10 @@ class Scene:
         clear = np.minimum(clear, vessels.tracts.distance(shapes.y, shapes.x) + 2)
         return clear > 0.9 * shapes.radius * shapes.stretch
 
-    def stamped(self, view: View, margin_um: float) -> tuple[Droplets, Near]:
+    def stamped(self, view: View) -> tuple[Droplets, Near]:
         """Return the droplets around a view and which is nearest to each pixel."""
-        droplets = self.droplets(view.box.grow(35.0 + margin_um))
-        return droplets, stamp(droplets.outlines, view, margin_um)
+        droplets = _around(self, view.box)
+        return droplets, stamp(droplets.outlines, view, max(3.0, 2 * view.um))
 
     def voids(self, view: View, vessels: Vessels) -> tuple[Floats, Floats]:
         """Return the depth in tissue, and the signed distance to lumina (negative inside)."""
@@ -81,12 +84,18 @@ class Scene:
         return deep, np.minimum(lumen, 50) + 4 * (wavy - 0.5)
 
 
+@lru_cache(maxsize=4)
+def _around(scene: Scene, box: Box) -> Droplets:
+    """Return the droplets that may reach into a box; the picture and its truth share them."""
+    return scene.droplets(box.grow(REACH_UM))
+
+
 def truth_of(scene: Scene, view: View, step: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """Return the class map and the droplet identities of a view."""
     under = view.under(step)
     deep, lumen = scene.voids(under, vessels_in(scene.seed, under.box))
     tissue = view.refine(np.minimum(deep, lumen), step) > 0
-    droplets, near = scene.stamped(view, 2 * view.um)
+    droplets, near = scene.stamped(view)
     fat = (near.distance < 0) & (near.second - near.distance > GAP_PX * view.um) & tissue
     instances = np.zeros(fat.shape, np.int64)
     instances[fat] = droplets.identity[near.index[fat]]
@@ -130,9 +139,10 @@ def _tissue_um2(scene: Scene, box: Box) -> float:
 def _sample(outline: Outline) -> list[Box]:
     """Return boxes that hold the whole of a small slide, or a fair part of a large one."""
     height, width = outline.height_um, outline.width_um
-    if height * width <= 1.0e6:
+    if height * width <= SAMPLE_UM2:
         return [Box(0.0, 0.0, height, width)]
     side = (min(400.0, height), min(400.0, width))
+    count = int(SAMPLE_UM2 / (side[0] * side[1]))
     random = np.random.default_rng(outline.seed)
     boxes: list[Box] = []
     for _ in range(4000):
@@ -140,7 +150,7 @@ def _sample(outline: Outline) -> list[Box]:
         middle = np.array([[y + side[0] / 2]]), np.array([[x + side[1] / 2]])
         if float(outline.smooth_depth(*middle)[0, 0]) > 0:
             boxes.append(Box(y, x, y + side[0], x + side[1]))
-        if len(boxes) == 9:
+        if len(boxes) == count:
             break
     return boxes or [Box(0.0, 0.0, *side)]
 

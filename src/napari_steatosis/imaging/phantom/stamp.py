@@ -56,9 +56,11 @@ class Ellipses:
     def distance(self, y: Doubles, x: Doubles) -> Floats:
         """Return the least distance to an outline, um (negative inside), at 1-D points."""
         least = np.full(len(y), FAR_UM, np.float32)
-        for k in range(len(self)):
-            one = self.where(np.array([k]))
-            least = np.minimum(least, _distance(y - one.y, x - one.x, one))
+        count = max(1, BATCH_PX // max(1, len(y)))
+        for start in range(0, len(self), count):
+            some = self.where(np.arange(start, min(start + count, len(self))))
+            away = _distance(y - some.y[:, None], x - some.x[:, None], some)
+            least = np.minimum(least, away.min(0))
         return least
 
 
