@@ -140,7 +140,7 @@ def _refusal(series: Any) -> CannotOpenError | None:
     if set(sides) == {"Y", "X"}:
         return not_rgb(f"{found} in 1 channel (grey or palette)")
     if set(sides) != {"Y", "X", "S"}:
-        extra = ", ".join(f"{size} along {axis}" for axis, size in sides.items())
+        extra = ", ".join(f"{sides[axis]} along {axis}" for axis in sides if axis not in "YX")
         return not_rgb(f"{found} in several planes or channels ({extra})")
     if series.dtype != np.uint8 or sides["S"] not in (3, 4):
         return not_rgb(f"{found} in {sides['S']} channels")

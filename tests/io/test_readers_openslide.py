@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import openslide
+import pytest
+import tifffile
+from PIL import Image
+
+from made_slides import aperio, ome_tiff, stained
+from napari_steatosis.core.errors import CannotOpenError, UnreadableRegionError
+from napari_steatosis.core.geometry import Region
+from napari_steatosis.io import _handles, open_slide
+from napari_steatosis.io.openslide import OpenSlideSource
+
+CMU = "slides/aperio/CMU-1-Small-Region.svs"
+
+
+def test_unscanned_parts_take_the_background_and_partly_covered_ones_their_colour() -> None:
+    rgba = np.array([[[9, 8, 7, 0], [9, 8, 7, 255], [9, 8, 7, 128]]], np.uint8)
+    source = OpenSlideSource("unused", background=(250, 251, 252))
+    rgb = source._rgb(Image.fromarray(rgba))
+    assert rgb.tolist() == [[[250, 251, 252], [9, 8, 7], [9, 8, 7]]]
+
+
+def test_pixels_are_those_of_openslide(shared_data: Path) -> None:
+    slide = open_slide(shared_data / CMU)
+    with openslide.OpenSlide(shared_data / CMU) as reference:
+        expected = np.asarray(reference.read_region((333, 777), 0, (400, 300)))[..., :3]
+        macro = np.asarray(reference.associated_images["macro"])[..., :3]
+    region = Region(y=777, x=333, height=300, width=400)
+    np.testing.assert_array_equal(slide.read(region), expected)
+    np.testing.assert_array_equal(slide.source.associated("macro"), macro)
+    assert set(slide.associated) == {"label", "macro", "thumbnail"}
+    assert slide.tile_px == (240, 240)
+
+
+def test_two_libraries_decode_the_same_pixels(shared_data: Path) -> None:
+    region = Region(y=1000, x=900, height=512, width=512)
+    pixels = [open_slide(shared_data / CMU, reader=r).read(region) for r in ("openslide", "tiff")]
+    np.testing.assert_array_equal(*pixels)
+
+
+def test_the_dicom_copy_shows_what_the_svs_shows(shared_data: Path) -> None:
+    svs = open_slide(shared_data / CMU)
+    dicom = open_slide(shared_data / "slides/dicom/CMU-1-Small-Region")
+    assert dicom.shape == svs.shape
+    assert dicom.um_per_px == svs.um_per_px
+    region = Region(y=0, x=0, height=svs.shape[0], width=svs.shape[1])
+    a, b = (slide.read(region).astype(np.float32) for slide in (svs, dicom))
+    assert np.abs(a - b).mean() < 4  # the copy was compressed again
+    shifted = np.abs(a[:, 1:] - b[:, :-1]).mean()
+    assert np.abs(a - b).mean() < shifted / 2  # but not moved
+
+
+def test_a_dicom_slide_is_the_same_by_its_folder_and_by_any_instance(shared_data: Path) -> None:
+    folder = shared_data / "slides/dicom/CMU-1-Small-Region"
+    instances = sorted(folder.iterdir())
+    prints = {open_slide(path).fingerprint for path in [folder, *instances]}
+    assert len(instances) == 4
+    assert len(prints) == 1
+
+
+def test_a_folder_of_one_dicom_slide_opens_beside_files_of_other_kinds(
+    shared_data: Path, tmp_path: Path
+) -> None:
+    shutil.copy(shared_data / "slides/dicom/highdicom/sm_image.dcm", tmp_path)
+    (tmp_path / "notes.txt").write_text("hello")
+    (tmp_path / "short").write_text("x")
+    assert open_slide(tmp_path).shape == (50, 50)
+
+
+def test_ndpi_levels_and_scale(shared_data: Path) -> None:
+    slide = open_slide(shared_data / "slides/ndpi/fluorescence-TRITC.ndpi")
+    assert [level.downsample for level in slide.levels] == [1, 2, 4, 8, 16, 32, 64]
+    assert slide.tile_px == (256, 1024)
+    near_black = slide.read(Region(y=0, x=0, height=64, width=64))
+    assert near_black.mean() < 10
+
+
+def test_an_objective_is_mentioned_but_never_used_as_a_scale(tmp_path: Path) -> None:
+    path = tmp_path / "no-mpp.svs"
+    text = "Aperio Image Library v1\n64x64 (64x64) |AppMag = 20"
+    tifffile.imwrite(
+        path, stained(64, 64), tile=(64, 64), description=text, photometric="rgb", metadata=None
+    )
+    slide = open_slide(path)
+    assert slide.reader == "openslide"
+    assert slide.um_per_px is None
+    assert "20x objective suggests about 0.5 um" in slide.scale_source
+
+
+def test_levels_of_a_fractional_downsample_are_the_same_in_every_crop(shared_data: Path) -> None:
+    slide = open_slide(shared_data / "slides/aperio/TCGA-CR-7395-01A-01-TS1.svs")
+    level = slide.levels[1]
+    assert level.downsample == 2.0
+    wide = slide.read(Region(y=200, x=900, height=400, width=500), 1)
+    for y, x, height, width in [(200, 900, 10, 10), (255, 1023, 3, 2), (401, 1111, 199, 289)]:
+        part = slide.read(Region(y=y, x=x, height=height, width=width), 1)
+        np.testing.assert_array_equal(
+            part, wide[y - 200 : y - 200 + height, x - 900 : x - 900 + width]
+        )
+
+
+def test_plain_tiled_tiff_is_left_to_the_tiff_reader(tmp_path: Path) -> None:
+    path = tmp_path / "plain.tif"
+    tifffile.imwrite(path, stained(200, 200), tile=(64, 64), photometric="rgb")
+    assert openslide.OpenSlide.detect_format(path) == "generic-tiff"
+    assert open_slide(path).reader == "tiff"
+    with pytest.raises(CannotOpenError, match="plain tiled TIFF"):
+        open_slide(path, reader="openslide")
+    with pytest.raises(CannotOpenError, match="openslide: "):
+        open_slide(ome_tiff(tmp_path, stained(200, 200)), reader="openslide")
+
+
+def test_after_a_failed_read_the_good_parts_can_still_be_read(tmp_path: Path) -> None:
+    rgb = stained(64, 256)
+    path = aperio(tmp_path, rgb)
+    with tifffile.TiffFile(path) as file:
+        offset = file.pages[0].dataoffsets[2]
+    with path.open("r+b") as file:
+        file.seek(offset)
+        file.write(b"spoiled!" * 8)
+    slide = open_slide(path)
+    good = Region(y=0, x=0, height=64, width=64)
+    with pytest.raises(UnreadableRegionError, match=r"slide\.svs: level 0, rows 0-64, columns 128"):
+        slide.read(Region(y=0, x=128, height=64, width=64))
+    np.testing.assert_array_equal(slide.read(good), rgb[:64, :64])
+    _handles.HANDLES.close()

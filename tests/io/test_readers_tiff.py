@@ -1,0 +1,188 @@
+from __future__ import annotations
+
+import tracemalloc
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+
+from made_slides import ome_tiff, stained
+from napari_steatosis.core.errors import CannotOpenError, UnreadableRegionError
+from napari_steatosis.core.geometry import Region
+from napari_steatosis.io import open_slide
+from napari_steatosis.io._handles import HANDLES
+
+RGB = stained(150, 230)
+INSIDE = Region(y=37, x=61, height=99, width=151)
+
+
+def written(folder: Path, pixels: Any = RGB, **how: Any) -> Path:
+    path = folder / "picture.tif"
+    tifffile.imwrite(path, pixels, **{"photometric": "rgb", **how})
+    return path
+
+
+LAYOUTS = {
+    "tiles": {"tile": (64, 64), "compression": "zlib"},
+    "tiles, not compressed": {"tile": (32, 48)},
+    "strips": {"rowsperstrip": 7, "compression": "lzw"},
+    "strips, not compressed": {"rowsperstrip": 7},
+    "one strip": {"rowsperstrip": 150},
+    "one strip, compressed": {"rowsperstrip": 150, "compression": "zstd"},
+    "bigtiff": {"tile": (64, 64), "bigtiff": True},
+    "big endian": {"rowsperstrip": 16, "byteorder": ">"},
+    "predictor": {"tile": (64, 64), "compression": "zlib", "predictor": True},
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_every_layout_gives_the_stored_pixels(layout: str, tmp_path: Path) -> None:
+    slide = open_slide(written(tmp_path, **LAYOUTS[layout]), reader="tiff")
+    np.testing.assert_array_equal(slide.read(INSIDE), RGB[INSIDE.slices])
+
+
+@pytest.mark.parametrize("layout", [{"tile": (64, 64)}, {"rowsperstrip": 11}])
+@pytest.mark.parametrize("compression", [None, "zlib"])
+def test_planes_stored_apart_are_joined(
+    layout: dict[str, Any], compression: str | None, tmp_path: Path
+) -> None:
+    apart = np.ascontiguousarray(RGB.transpose(2, 0, 1))
+    path = written(tmp_path, apart, planarconfig="separate", compression=compression, **layout)
+    np.testing.assert_array_equal(open_slide(path).read(INSIDE), RGB[INSIDE.slices])
+
+
+def test_jpeg_tiles_are_what_tifffile_decodes(tmp_path: Path) -> None:
+    path = written(tmp_path, tile=(64, 64), compression="jpeg")
+    expected = tifffile.imread(path)
+    np.testing.assert_array_equal(open_slide(path).read(INSIDE), expected[INSIDE.slices])
+
+
+@pytest.mark.parametrize(("kind", "name"), [(1, "assocalpha"), (2, "unassalpha")])
+def test_alpha_is_blended_over_white(kind: int, name: str, tmp_path: Path) -> None:
+    alpha = np.zeros((150, 230, 1), np.uint8)
+    alpha[:, 100:] = 255
+    alpha[:, 50:100] = 51
+    colour = (RGB * (alpha / 255.0)).astype(np.uint8) if kind == 1 else RGB
+    path = written(tmp_path, np.concatenate([colour, alpha], 2), extrasamples=[name])
+    pixels = open_slide(path).read(Region(y=0, x=0, height=150, width=230))
+    np.testing.assert_array_equal(pixels[:, 100:], RGB[:, 100:])
+    assert (pixels[:, :50] == 255).all()
+    expected = RGB[:, 50:100] * 0.2 + 255 * 0.8
+    assert np.abs(pixels[:, 50:100] - expected).max() <= 1
+
+
+def test_a_fourth_channel_that_is_no_alpha_is_ignored(tmp_path: Path) -> None:
+    other = np.concatenate([RGB, np.zeros((150, 230, 1), np.uint8)], 2)
+    path = written(tmp_path, other, extrasamples=["unspecified"])
+    np.testing.assert_array_equal(open_slide(path).read(INSIDE), RGB[INSIDE.slices])
+
+
+def test_ome_pixel_size_with_units_and_levels_in_subifds(tmp_path: Path) -> None:
+    slide = open_slide(ome_tiff(tmp_path, RGB))
+    assert slide.um_per_px == (0.25, 0.25)
+    assert slide.scale_source == "OME-XML PhysicalSize"
+    assert [level.downsample for level in slide.levels] == [1, 2, 4]
+
+
+@pytest.mark.parametrize(
+    ("how", "um_per_px"),
+    [
+        ({"resolution": (20000, 40000), "resolutionunit": "CENTIMETER"}, (0.25, 0.5)),
+        ({"resolution": (50800, 50800), "resolutionunit": "INCH"}, (0.5, 0.5)),
+        ({"resolution": (2, 4), "imagej": True, "metadata": {"unit": "um"}}, (0.25, 0.5)),
+        ({"resolution": (2, 2), "imagej": True, "metadata": {"unit": "pixel"}}, None),
+        ({"resolution": (72, 72), "resolutionunit": "INCH"}, None),
+        ({"resolution": (300, 300), "resolutionunit": "INCH"}, None),
+        ({"resolution": (2, 2), "resolutionunit": "NONE"}, None),
+        ({}, None),
+    ],
+)
+def test_resolution_tags(
+    how: dict[str, Any], um_per_px: tuple[float, float] | None, tmp_path: Path
+) -> None:
+    slide = open_slide(written(tmp_path, **how))
+    assert slide.um_per_px == (um_per_px and pytest.approx(um_per_px))
+
+
+REFUSED = {
+    "grey": (RGB[..., 0], {"photometric": "minisblack"}, "uint8 pixels in 1 channel"),
+    "16 bit": (RGB.astype(np.uint16) * 256, {}, "uint16 pixels in 3 channels"),
+    "float": (RGB.astype(np.float32), {}, "float32 pixels in 3 channels"),
+    "stack": (
+        np.stack([RGB] * 4),
+        {"metadata": {"axes": "ZYXS"}},
+        r"several planes or channels \(4 along",
+    ),
+    "fluorescence": (
+        np.stack([RGB[..., 0]] * 3),
+        {"photometric": "minisblack", "ome": True, "metadata": {"axes": "CYX"}},
+        r"channels \(3 along C\)",
+    ),
+    "cmyk": (
+        np.concatenate([RGB, RGB[..., :1]], 2),
+        {"photometric": "separated"},
+        "with the colours SEPARATED",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+def test_what_is_not_8_bit_rgb_is_refused_with_a_remedy(kind: str, tmp_path: Path) -> None:
+    pixels, how, reason = REFUSED[kind]
+    with pytest.raises(CannotOpenError, match=rf"{reason}.*Convert it to 8-bit RGB"):
+        open_slide(written(tmp_path, pixels, **how))
+
+
+def test_the_largest_image_is_the_slide_and_others_are_associated(tmp_path: Path) -> None:
+    path = tmp_path / "several.ome.tif"
+    with tifffile.TiffWriter(path, ome=True) as file:
+        small = {"Name": "Label", "axes": "YXS", "PhysicalSizeX": 9.0, "PhysicalSizeY": 9.0}
+        large = {"Name": "Slide", "axes": "YXS", "PhysicalSizeX": 0.5, "PhysicalSizeY": 0.5}
+        file.write(stained(40, 60), photometric="rgb", metadata=small)
+        file.write(RGB, photometric="rgb", tile=(64, 64), metadata=large)
+    slide = open_slide(path)
+    assert slide.shape == (150, 230)
+    assert slide.um_per_px == (0.5, 0.5)
+    assert slide.associated == ("label",)
+    np.testing.assert_array_equal(slide.source.associated("label"), stained(40, 60))
+
+
+def test_a_tile_that_the_writer_left_out_is_white(tmp_path: Path) -> None:
+    path = tmp_path / "sparse.tif"
+    tiles = [RGB[:64, :64].tobytes(), b"", b"", RGB[64:128, 64:128].tobytes()]
+    tifffile.imwrite(
+        path, iter(tiles), shape=(128, 128, 3), dtype="u1", tile=(64, 64), photometric="rgb"
+    )
+    pixels = open_slide(path).read(Region(y=0, x=0, height=128, width=128))
+    np.testing.assert_array_equal(pixels[64:, 64:], RGB[64:128, 64:128])
+    assert (pixels[:64, 64:] == 255).all()
+
+
+def test_a_spoiled_tile_is_an_error_where_it_lies_only(tmp_path: Path) -> None:
+    path = written(tmp_path, tile=(64, 64), compression="zlib")
+    with tifffile.TiffFile(path) as file:
+        offset = file.pages[0].dataoffsets[1]
+    with path.open("r+b") as file:
+        file.seek(offset)
+        file.write(b"spoiled!" * 8)
+    slide = open_slide(path)
+    with pytest.raises(UnreadableRegionError, match="rows 0-10, columns 64-74"):
+        slide.read(Region(y=0, x=64, height=10, width=10))
+    good = Region(y=0, x=0, height=64, width=64)
+    np.testing.assert_array_equal(slide.read(good), RGB[good.slices])
+
+
+@pytest.mark.parametrize("how", [{"tile": (256, 256), "compression": "zlib"}, {}])
+def test_a_small_region_of_a_large_level_takes_little_memory(
+    how: dict[str, Any], tmp_path: Path
+) -> None:
+    path = written(tmp_path, np.full((6000, 6000, 3), 200, np.uint8), **how)
+    slide = open_slide(path)
+    HANDLES.close()
+    tracemalloc.start()
+    slide.read(Region(y=2990, x=2990, height=100, width=100))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 8e6  # the level has 108 MB
