@@ -1,0 +1,381 @@
+"""The form *Analyse slide*: reads values, starts a job, hands back layers and a table."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from magicgui.widgets import CheckBox, ComboBox, Container, FileEdit, FloatSpinBox, PushButton
+from qtpy.QtWidgets import QFileDialog
+from superqt.utils import qthrottled
+
+from ..core.errors import BadValueError, SteatosisError
+from ..core.report import RESEARCH_USE
+from ..models import SHIPPED
+from .job import Job, Outcome
+from .panel import Panel
+
+if TYPE_CHECKING:
+    import napari.layers
+
+    import napari
+
+    from ..core.report import Report
+    from ..core.slide import Slide
+    from ..pipelines.analyse import Began, Event, Request
+
+log = logging.getLogger(__name__)
+
+WHOLE, VIEW, SHAPES = "Whole slide", "Current view", "Shapes layer"
+CHOOSE = "Choose folder…"
+REDRAW_MS = 300
+
+
+class AnalyseForm(Container):
+    """Segment the fat of a slide and measure it, while the result fills on screen.
+
+    Parameters
+    ----------
+    napari_viewer : napari.Viewer
+        The window.
+    """
+
+    def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
+        super().__init__(labels=False)
+        self.viewer = napari_viewer
+        self.report: Report | None = None
+        self.labels: napari.layers.Labels | None = None
+        self._job: Job | None = None
+        self._focus: Any = None
+        self._redraw = qthrottled(self._refresh, timeout=REDRAW_MS)
+        self._build()
+        self._connect()
+        self._layers_changed()
+        threading.Thread(target=_warm_up, name="load-model", daemon=True).start()
+
+    def _build(self) -> None:
+        self.slide = ComboBox(label="Slide", choices=self._slides, nullable=True)
+        self.pixel_size = FloatSpinBox(label="Pixel size", min=0, max=20, step=0.05)
+        self.model = ComboBox(label="Model", choices=[*SHIPPED, CHOOSE])
+        self.region = ComboBox(label="Region", choices=[WHOLE, VIEW, SHAPES])
+        self.shapes = ComboBox(label="Shapes", choices=self._shapes, nullable=True)
+        self.exclude = ComboBox(label="Leave out", choices=self._shapes, nullable=True)
+        self.folder = FileEdit(label="Results folder", mode="d", nullable=True, value=None)
+        self.replace = CheckBox(text="Replace earlier results there", value=False)
+        self.run = PushButton(text="Run")
+        self.cancel = PushButton(text="Cancel", enabled=False)
+        self.save = PushButton(text="Save report…", enabled=False)
+        choices = (self.slide, self.pixel_size, self.model, self.region, self.shapes)
+        where = (self.exclude, self.folder, self.replace)
+        self._values = Container(widgets=[*choices, *where], labels=True)
+        buttons = Container(widgets=[self.run, self.cancel], layout="horizontal", labels=False)
+        for container in (self._values, buttons):
+            container.margins = (0, 0, 0, 0)
+        self.extend([self._values, buttons])
+        self.panel = Panel(RESEARCH_USE)
+        self.native.layout().addWidget(self.panel, 1)
+        self.native.layout().addWidget(self.save.native)
+        self._explain()
+
+    def _explain(self) -> None:
+        spin = self.pixel_size.native
+        spin.setDecimals(4)
+        spin.setSuffix(" µm")
+        spin.setSpecialValueText("unknown")
+        self.folder.line_edit.native.setPlaceholderText("none: results stay in memory")
+        self.model.tooltip = "A model that comes with the plugin, or the folder of your own"
+        self.region.tooltip = "Where to look for tissue; glass is never analysed"
+        self.exclude.tooltip = "Shapes to leave out of the fat and of the tissue"
+        self.folder.tooltip = (
+            "Gets the class map as OME-Zarr and the report; a run that was stopped goes on "
+            "there. Without a folder the result is gone when napari closes: use Save report."
+        )
+        self.replace.tooltip = "Begin anew instead of taking up what the folder holds"
+        self.save.tooltip = "HTML, JSON, CSV and GeoJSON (QuPath) into a folder"
+
+    def _connect(self) -> None:
+        events = self.viewer.layers.events
+        for event in (events.inserted, events.removed, events.reordered, events.renamed):
+            event.connect(self._layers_changed)
+        self.slide.changed.connect(self._slide_changed)
+        self.model.changed.connect(self._model_changed)
+        self.region.changed.connect(self._region_changed)
+        self.run.changed.connect(self.start)
+        self.cancel.changed.connect(self.stop)
+        self.save.changed.connect(self._ask_save)
+        from .view import camera_of
+
+        camera_of(self.viewer).events.center.connect(self._look)
+        camera_of(self.viewer).events.zoom.connect(self._look)
+
+    # What the fields offer
+
+    def _slides(self, _: Any = None) -> list[tuple[str, Any]]:
+        from napari.layers import Image
+
+        return [(one.name, one) for one in self.viewer.layers if isinstance(one, Image) and one.rgb]
+
+    def _shapes(self, _: Any = None) -> list[tuple[str, Any]]:
+        from napari.layers import Shapes
+
+        return [(one.name, one) for one in self.viewer.layers if isinstance(one, Shapes)]
+
+    def _layers_changed(self, _: Any = None) -> None:
+        for chooser in (self.slide, self.shapes, self.exclude):
+            chooser.reset_choices()
+        if self.slide.value is None and (slides := self._slides()):
+            self.slide.value = slides[-1][1]
+        self._slide_changed()
+        self._region_changed()
+
+    def _slide_changed(self, _: Any = None) -> None:
+        slide = None if self.slide.value is None else self.slide.value.metadata.get("slide")
+        known = slide is not None and slide.um_per_px is not None
+        if known:
+            y, x = slide.um_per_px
+            self.pixel_size.value = y
+            self.pixel_size.tooltip = f"{y:.5g} x {x:.5g} µm (height x width): {slide.scale_source}"
+        elif slide is not None:
+            self.pixel_size.tooltip = f"{slide.scale_source}. 0.25 is usual for 40x, 0.5 for 20x."
+        if not known and not self.pixel_size.enabled:
+            return
+        if not known:
+            self.pixel_size.value = 0
+        self.pixel_size.enabled = not known
+
+    def _model_changed(self, value: Any) -> None:
+        if value != CHOOSE:
+            return
+        folder = QFileDialog.getExistingDirectory(self.native, "Folder of a trained model")
+        own = [folder] if folder else []
+        self.model.choices = [*SHIPPED, *own, CHOOSE]
+        self.model.value = folder or SHIPPED[0]
+
+    def _region_changed(self, _: Any = None) -> None:
+        self.shapes.visible = self.region.value == SHAPES
+
+    # A run
+
+    def request(self) -> Request:
+        """Return what the fields ask for.
+
+        Raises
+        ------
+        SteatosisError
+            Where something is missing, with what to do about it.
+        """
+        from ..imaging import mask_of_polygons
+        from ..pipelines.analyse import Request, stem
+
+        slide = self._chosen_slide()
+        outlines = self._region_outlines(slide)
+        left_out = self._outlines_of(self.exclude.value, slide)
+        folder = self.folder.value
+        return Request(
+            slide,
+            str(self.model.value),
+            region=mask_of_polygons(outlines) if outlines else None,
+            exclude=mask_of_polygons(left_out) if left_out else None,
+            store=folder and Path(folder) / f"{stem(slide)}.zarr",
+            overwrite=bool(self.replace.value),
+        )
+
+    def _chosen_slide(self) -> Slide:
+        image = self.slide.value
+        if image is None:
+            raise BadValueError(
+                "There is no slide. Open one (File > Open File(s)… and choose napari-steatosis), "
+                "or a sample (File > Open Sample > napari-steatosis)."
+            )
+        slide = image.metadata.get("slide")
+        if slide is None:
+            raise BadValueError(
+                f"The layer {image.name!r} was not opened by napari-steatosis, so neither its "
+                f"pixel size nor its file is known. Open the file again and choose the reader "
+                f"'napari-steatosis: liver slide'."
+            )
+        if slide.um_per_px is None and self.pixel_size.value > 0:
+            return slide.with_scale(float(self.pixel_size.value))
+        slide.frame()  # a pixel size is asked for, never assumed
+        return slide
+
+    def _region_outlines(self, slide: Slide) -> list[Any]:
+        from .view import view_um
+
+        if self.region.value == VIEW:
+            return [view_um(self.viewer, self.slide.value, slide)]
+        if self.region.value == WHOLE:
+            return []
+        if self.shapes.value is None:
+            raise BadValueError(
+                "The region is a Shapes layer, but none is chosen. Add one (the button with the "
+                "polygon above the layer list), draw in it, and choose it under 'Shapes'."
+            )
+        return self._outlines_of(self.shapes.value, slide)
+
+    def _outlines_of(self, shapes: Any, slide: Slide) -> list[Any]:
+        from .view import shapes_um
+
+        return [] if shapes is None else shapes_um(shapes, self.slide.value, slide)
+
+    def start(self) -> None:
+        """Begin what the fields ask for."""
+        if self._job is not None:
+            return
+        try:
+            request = self.request()
+        except SteatosisError as error:
+            self._complain(str(error))
+            return
+        from .view import Focus
+
+        self.report, self.labels = None, None
+        self._image, self._focus = self.slide.value, Focus(request.slide)
+        self._look()
+        self.panel.begin()
+        self._launch(self._analysis(request), "Analyse slide", self._analysed)
+
+    def stop(self) -> None:
+        """End the run after the tile at work; what is stored can be taken up again."""
+        if self._job is not None:
+            self._job.cancel()
+            self.cancel.enabled = False
+            self.panel.say("Stopping after this step…")
+
+    def _launch(self, steps: Any, text: str, on_end: Callable[[Outcome], None]) -> None:
+        self.run.enabled, self.cancel.enabled, self.save.enabled = False, True, False
+        self._values.enabled = False
+        self._job = Job(steps, text, on_item=self._happened, on_end=on_end)
+
+    def _analysis(self, request: Request) -> Callable[[Callable[[], bool]], Iterator[Event]]:
+        """Return the steps of a run; they run in the worker."""
+        focus = self._focus
+
+        def steps(should_stop: Callable[[], bool]) -> Iterator[Event]:
+            from ..pipelines.analyse import Began, Ended, Stage, analyse_steps, write_all
+
+            for event in analyse_steps(request, focus=focus, should_stop=should_stop):
+                if isinstance(event, Began):
+                    focus.frame = event.plan.plane.frame
+                if isinstance(event, Ended) and request.store is not None:
+                    yield Stage("Writing the report")
+                    write_all(event.report, Path(request.store).parent, overwrite=True)
+                yield event
+
+        return steps
+
+    def _happened(self, event: Event) -> None:
+        from ..pipelines.analyse import Began, Ended, Stage
+
+        if isinstance(event, Stage):
+            self.panel.say(f"{event.text}…")
+        elif isinstance(event, Began):
+            self._add_labels(event)
+        elif isinstance(event, Ended):
+            self.report = event.report
+        else:
+            self.panel.show_progress(event)
+            self._job.show(event.done, event.total)
+            from .layers import is_shown
+
+            if self._labels_alive() and event.inner and is_shown(self.labels, event.inner):
+                self._redraw()
+
+    def _add_labels(self, event: Began) -> None:
+        from napari.layers import Layer
+
+        from .layers import prediction_over
+
+        data = prediction_over(event.prediction, self._image, event.plan.slide.um_per_px)
+        layer = Layer.create(*data)
+        layer.name = f"{event.prediction.name}: {self._image.name}"
+        layer.editable = False
+        self.labels = self.viewer.add_layer(layer)
+
+    def _labels_alive(self) -> bool:
+        return self.labels is not None and self.labels in self.viewer.layers
+
+    def _refresh(self) -> None:
+        if self._labels_alive():
+            self.labels.refresh(extent=False, highlight=False)
+
+    def _look(self, _: Any = None) -> None:
+        """Tell the engine where the user looks."""
+        from .view import centre_um
+
+        if self._focus is not None:
+            self._focus.centre_um = centre_um(self.viewer, self._image, self._focus.slide)
+
+    def _analysed(self, outcome: Outcome) -> None:
+        self._finish(outcome, "Stopped. What was done is shown; it is not measured.")
+        self._redraw()
+        if self.report is None:
+            self.panel.end()
+            return
+        self.panel.show_report(self.report)
+        if self._labels_alive():
+            self.labels.metadata = {"prediction": self.report.prediction, "report": self.report}
+
+    def _finish(self, outcome: Outcome, cancelled: str) -> None:
+        self._job, self._focus = None, None
+        self.run.enabled, self.cancel.enabled = True, False
+        self.save.enabled = self.report is not None
+        self._values.enabled = True
+        self._slide_changed()
+        if outcome.error is not None:
+            self._complain(_text_of(outcome.error))
+        elif outcome.status == "cancelled":
+            self.panel.say(cancelled)
+        else:
+            self.panel.say("Done.")
+
+    def _complain(self, text: str) -> None:
+        from napari.utils.notifications import show_error
+
+        self.panel.warn(text)
+        show_error(text)
+
+    # The report
+
+    def _ask_save(self) -> None:
+        folder = QFileDialog.getExistingDirectory(self.native, "Folder for the report")
+        if folder:
+            self.write_report(folder)
+
+    def write_report(self, folder: str | Path) -> None:
+        """Write the report of the last run into a folder, in every format."""
+        report = self.report
+
+        def steps(should_stop: Callable[[], bool]) -> Iterator[Event]:
+            from ..pipelines.analyse import Stage, write_all
+
+            yield Stage("Writing the report")
+            write_all(report, folder)
+
+        self._launch(steps, "Save report", lambda outcome: self._finish(outcome, "Stopped."))
+
+
+def _text_of(error: BaseException) -> str:
+    if isinstance(error, SteatosisError):
+        return str(error)
+    return f"{type(error).__name__}: {error} (the log has the whole traceback)"
+
+
+def _warm_up() -> None:
+    """Load the default model once beside the window, so that the first run starts at once."""
+    import numpy as np
+
+    from ..imaging import find_tissue  # noqa: F401
+    from ..models import load_model
+    from ..pipelines.analyse import DEFAULT_MODEL
+
+    try:
+        model = load_model(DEFAULT_MODEL)
+    except SteatosisError as error:
+        log.info("The default model was not loaded ahead: %s", error)
+        return
+    side = 4 * model.spec.multiple_px
+    model.predict(np.full((1, side, side, 3), 240, np.uint8))

@@ -1,0 +1,117 @@
+"""Long work beside the window: started, shown, cancelled and ended in one place."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import traceback
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+log = logging.getLogger(__name__)
+
+Steps = Callable[[Callable[[], bool]], Iterator[Any]]
+"""Given ``should_stop``, yields what happens; runs outside the GUI thread."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a job ended.
+
+    Parameters
+    ----------
+    status : {"done", "cancelled", "failed"}
+    error : BaseException, optional
+        Why it failed.
+    """
+
+    status: Literal["done", "cancelled", "failed"]
+    error: BaseException | None = None
+
+
+def drive(steps: Steps, stop: threading.Event) -> Generator[Any, None, Outcome]:
+    """Run steps in a worker thread; an error is an outcome.
+
+    napari's worker drops a `RuntimeError` without a signal and shows any other error twice,
+    so none may reach it. The steps are always closed here, in their own thread.
+    """
+    items = steps(stop.is_set)
+    try:
+        for item in items:
+            yield item
+            if stop.is_set():
+                break
+        return Outcome("cancelled" if stop.is_set() else "done")
+    except Exception as error:  # whatever decoders, drivers and disks raise ends the job
+        log.error("A job failed.\n%s", traceback.format_exc())
+        return Outcome("failed", error)
+    finally:
+        items.close()  # type: ignore[attr-defined]
+
+
+class Job:
+    """A running job with a bar in napari's activity dock. Create it on the GUI thread.
+
+    Parameters
+    ----------
+    steps : callable
+        What to run.
+    text : str
+        Shown beside the bar.
+    on_item : callable
+        Called on the GUI thread with each item that the steps yield.
+    on_end : callable
+        Called on the GUI thread once, with the `Outcome`.
+    """
+
+    def __init__(
+        self,
+        steps: Steps,
+        text: str,
+        *,
+        on_item: Callable[[Any], None],
+        on_end: Callable[[Outcome], None],
+    ) -> None:
+        from napari.qt.threading import create_worker
+        from napari.utils import cancelable_progress
+
+        self._stop, self._on_end, self._ended, job = threading.Event(), on_end, False, self
+
+        class Bar(cancelable_progress):
+            def cancel(self) -> None:  # the button in the activity dock
+                super().cancel()
+                job.cancel()
+
+        self._bar = Bar(total=0, desc=text)
+        self._worker = create_worker(
+            drive, steps, self._stop, _start_thread=False, _ignore_errors=True
+        )
+        self._worker.yielded.connect(on_item)
+        self._worker.returned.connect(self._end)
+        self._worker.aborted.connect(self._abort)
+        self._worker.finished.connect(self._bar.close)
+        self._worker.start()
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether it was cancelled and has not ended yet."""
+        return self._stop.is_set() and not self._ended
+
+    def cancel(self) -> None:
+        """Ask the job to stop after its current step; what is stored stays resumable."""
+        self._stop.set()
+
+    def show(self, done: int, total: int) -> None:
+        """Move the bar in the activity dock."""
+        if self._bar.total != total:
+            self._bar.total = total
+        self._bar.update(done - self._bar.n)
+
+    def _abort(self) -> None:
+        self._end(Outcome("cancelled"))
+
+    def _end(self, outcome: Outcome) -> None:
+        if not self._ended:
+            self._ended = True
+            self._on_end(outcome)

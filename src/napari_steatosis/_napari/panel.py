@@ -1,0 +1,102 @@
+"""The lower half of the form: how far the run is, what to mind, and the numbers."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QLabel, QProgressBar, QVBoxLayout, QWidget
+
+from .results import ResultTable
+
+if TYPE_CHECKING:
+    from ..core.report import Report
+    from ..pipelines.segment import Progress
+
+MIND = "background: #7a5b00; color: white; border-radius: 3px; padding: 6px;"
+
+
+class Panel(QWidget):
+    """Bar, status line, flags and result table.
+
+    Parameters
+    ----------
+    notice : str
+        Stands below the table.
+    """
+
+    def __init__(self, notice: str) -> None:
+        super().__init__()
+        self.bar = QProgressBar()
+        self.bar.setTextVisible(True)
+        self.status = _wrapped()
+        self.flags = _wrapped()
+        self.flags.setStyleSheet(MIND)
+        self.flags.hide()
+        self.table = ResultTable()
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        for widget in (self.bar, self.status, self.flags):
+            layout.addWidget(widget)
+        layout.addWidget(self.table, 1)
+        layout.addWidget(QLabel(notice))
+        self.end()
+
+    def begin(self) -> None:
+        """Show that a run has begun, and clear what the last one left."""
+        self.table.show_report(None)
+        self.flags.hide()
+        self.bar.setRange(0, 0)
+
+    def end(self) -> None:
+        """Show that nothing runs."""
+        self.bar.setRange(0, 1)
+        self.bar.reset()
+
+    def say(self, text: str) -> None:
+        """Show a status line."""
+        self.status.setText(text)
+
+    def warn(self, text: str) -> None:
+        """Show a text that must not be overlooked."""
+        self.flags.setText(text)
+        self.flags.show()
+
+    def show_progress(self, progress: Progress) -> None:
+        """Show how far the run is and how long it takes."""
+        self.bar.setRange(0, progress.total)
+        self.bar.setValue(progress.done)
+        parts = [f"Tile {progress.done} of {progress.total}", f"{progress.mpx_per_s:.2f} Mpx/s"]
+        if progress.done < progress.total:
+            parts.append(f"{duration(progress.seconds_left)} left")
+        self.say(" · ".join(parts))
+
+    def show_report(self, report: Report) -> None:
+        """Show the numbers, and first what must be known before using them."""
+        if report.flags:
+            self.warn("\n".join(f"• {flag}" for flag in report.flags))
+        self.table.show_report(report)
+
+
+def _wrapped() -> QLabel:
+    label = QLabel()
+    label.setWordWrap(True)
+    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    return label
+
+
+def duration(seconds: float) -> str:
+    """Return a time as people say it.
+
+    Examples
+    --------
+    >>> duration(42.3), duration(250), duration(7300)
+    ('42 s', '4 min', '2 h 2 min')
+    """
+    if math.isnan(seconds):
+        return "?"
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"

@@ -1,0 +1,129 @@
+"""Where the user looks, and what the user drew, in the tissue of a slide (um)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..core.errors import BadValueError
+from .layers import data_to_world
+
+if TYPE_CHECKING:
+    import napari
+
+    from ..core.geometry import Frame
+    from ..core.slide import Slide
+
+ELLIPSE_CORNERS = 72
+
+
+class Focus:
+    """The point that the user looks at, written by the GUI thread and read by the engine.
+
+    Called, it gives (row, column) in px of `frame`, or None before both are known.
+    """
+
+    def __init__(self, slide: Slide) -> None:
+        self.slide = slide
+        self.centre_um: tuple[float, float] | None = None
+        self.frame: Frame | None = None
+
+    def __call__(self) -> tuple[float, float] | None:
+        centre_um, frame = self.centre_um, self.frame
+        if centre_um is None or frame is None:
+            return None
+        row, column = frame.to_px(centre_um)
+        return float(row), float(column)
+
+
+def camera_of(viewer: napari.Viewer) -> Any:
+    """Return the camera; napari 0.9 moved it into the scene."""
+    return getattr(viewer, "scene", viewer).camera
+
+
+def centre_um(
+    viewer: napari.Viewer, image: napari.layers.Image, slide: Slide
+) -> tuple[float, float]:
+    """Return the centre of the canvas, (y, x) in um of the slide."""
+    centre = _in_units_of(image, viewer, camera_of(viewer).center)
+    y, x = tissue_um(image, [centre], slide)[0]
+    return float(y), float(x)
+
+
+def view_um(viewer: napari.Viewer, image: napari.layers.Image, slide: Slide) -> NDArray[np.float64]:
+    """Return the four corners of the canvas, (4, 2) in um of the slide."""
+    camera = camera_of(viewer)
+    half = np.asarray(viewer.canvas.size, float) / camera.zoom / 2
+    centre = np.asarray(camera.center)[-2:]
+    signs = np.array([(-1, -1), (-1, 1), (1, 1), (1, -1)])
+    corners = [_in_units_of(image, viewer, centre + sign * half) for sign in signs]
+    um_per_px = np.asarray(slide.frame().um_per_px)
+    seen = np.clip(tissue_um(image, corners, slide), 0, np.asarray(slide.shape) * um_per_px)
+    if np.any(np.ptp(seen, axis=0) < um_per_px):
+        raise BadValueError(
+            f"The view shows no part of the slide {image.name!r}. Move it over the slide "
+            f"(Home shows everything), or choose another region."
+        )
+    return seen
+
+
+def shapes_um(
+    shapes: napari.layers.Shapes, image: napari.layers.Image, slide: Slide
+) -> list[NDArray[np.float64]]:
+    """Return the outline of every closed shape, (n, 2) in um of the slide.
+
+    Raises
+    ------
+    BadValueError
+        Where the layer holds no shape that encloses an area.
+    """
+    matrix, outlines = data_to_world(shapes), []
+    for kind, vertices in zip(shapes.shape_type, shapes.data, strict=True):
+        if kind == "line":
+            continue
+        corners = np.asarray(vertices, float)[:, -2:]
+        outline = _round(corners) if kind == "ellipse" else corners
+        world = outline @ matrix[:2, :2].T + matrix[:2, 2]
+        world = world * _unit_ratio(shapes.units, image.units)
+        outlines.append(tissue_um(image, world, slide))
+    if not outlines:
+        raise BadValueError(
+            f"The layer {shapes.name!r} holds no shape with an area. Draw a rectangle, an "
+            f"ellipse or a polygon in it, or choose another region."
+        )
+    return outlines
+
+
+def tissue_um(image: napari.layers.Image, world: ArrayLike, slide: Slide) -> NDArray[np.float64]:
+    """Convert ``(n, 2)`` points of the world, in the layer's units, to um of the slide."""
+    matrix = data_to_world(image)
+    points = np.asarray(world, float) - matrix[:2, 2]
+    return points @ np.linalg.inv(matrix[:2, :2]).T * np.asarray(slide.frame().um_per_px)
+
+
+def _round(corners: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the outline of the ellipse in a box of four corners."""
+    centre = corners.mean(0)
+    along, across = (corners[1] - corners[0]) / 2, (corners[3] - corners[0]) / 2
+    angle = np.linspace(0, 2 * np.pi, ELLIPSE_CORNERS, endpoint=False)[:, None]
+    return centre + np.cos(angle) * along + np.sin(angle) * across
+
+
+def _in_units_of(
+    image: napari.layers.Image, viewer: napari.Viewer, world: Sequence[float] | NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Convert a point of the viewer's world, whose unit is the finest of all layers."""
+    units = getattr(viewer.dims, "units", None)
+    point = np.asarray(world, float)[-2:]
+    return point if units is None else point * _unit_ratio(units[-2:], image.units)
+
+
+def _unit_ratio(given: Sequence[Any], wanted: Sequence[Any]) -> NDArray[np.float64]:
+    ratios = []
+    for one, other in zip(given[-2:], wanted[-2:], strict=True):
+        same = one == other or one.dimensionality != other.dimensionality
+        ratios.append(1.0 if same else float((1 * one).to(other).magnitude))
+    return np.asarray(ratios)
