@@ -28,6 +28,7 @@ from napari_steatosis.training.halo import needed_halo_px
 from napari_steatosis.training.tiles import LabelledTile, batches, drawn_tiles, read_tiles
 
 ARCHITECTURE = "droplet-net"
+PARAMETERS = {"channels": [16, 32, 96, 128], "down": [2, 2, 1, 1], "up": [2, 2, 1]}
 DRAWN_SHARE = 0.25
 """Share of the crops that are still drawn when the real tiles are trained on."""
 
@@ -65,9 +66,9 @@ def main() -> None:
     ask.add_argument("--tiles", type=Path, required=True, help="folder with manifest.csv")
     ask.add_argument("--out", type=Path, required=True, help="where the model folders go")
     ask.add_argument("--cards", type=Path, help="folder for a second copy of the cards")
-    ask.add_argument("--drawn", type=int, default=640, help="tiles to draw")
-    ask.add_argument("--drawn-steps", type=int, default=1600)
-    ask.add_argument("--steps", type=int, default=2600)
+    ask.add_argument("--drawn", type=int, default=600, help="tiles to draw")
+    ask.add_argument("--drawn-steps", type=int, default=900)
+    ask.add_argument("--steps", type=int, default=2000)
     ask.add_argument("--threads", type=int, default=1)
     ask.add_argument("--seed", type=int, default=7)
     asked = ask.parse_args()
@@ -78,7 +79,7 @@ def main() -> None:
     drawn = list(drawn_tiles(asked.drawn, seed=asked.seed))
     print(f"{len(drawn)} tiles drawn in {time.perf_counter() - began:.0f} s", flush=True)
     real = read_tiles(asked.tiles, "train")
-    network = build(ARCHITECTURE)
+    network = build(ARCHITECTURE, **PARAMETERS)
     spec = ModelSpec(
         name="steatosis-he-drawn",
         architecture=ARCHITECTURE,
@@ -89,6 +90,7 @@ def main() -> None:
         halo_px=network.stride_px,
         multiple_px=network.stride_px,
         stain="H&E, any; no normalisation",
+        parameters=PARAMETERS,
         licence=DRAWN_LICENCE,
         training_data=DRAWN_DATA,
     )

@@ -116,7 +116,7 @@ def fit(
         loss = bce_dice(logits.float(), mask.to(device))
         if not torch.isfinite(loss):
             raise BadValueError(
-                f"The loss of step {step} is {float(loss)}; train with a learning rate below "
+                f"The loss of step {step} is {float(loss.detach())}; train with a learning rate below "
                 f"{recipe.learning_rate:g}."
             )
         for group in optimizer.param_groups:

@@ -74,7 +74,7 @@ def needed_halo_px(
         limit = min(image.shape[:2]) // 2
         while tiling_error(model, image, halo) > tolerance:
             halo += step
-            if halo > limit:
+            if halo >= limit:
                 raise BadValueError(
                     f"Tiles of model {model.spec.name!r} differ by more than {tolerance:g} with "
                     f"{limit} px of context. Give larger images, or a network of finite reach."
