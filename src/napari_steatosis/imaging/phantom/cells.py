@@ -140,7 +140,7 @@ def hepatocyte_nuclei(seed: int, box: Box) -> Ellipses:
     angle = 2 * np.pi * lattice.draw(i, j, "angle").astype(np.float64)
     away = np.where(double, 4.2, 3.5 * lattice.draw(i, j, "away"))
     size = lattice.draw(i, j, "size").astype(np.float64)
-    radius = 2.9 + 1.1 * size + 1.6 * np.maximum(0, size - 0.92) / 0.08
+    radius = 2.7 + 1.0 * size + 1.7 * np.maximum(0, size - 0.92) / 0.08
     one = Ellipses(
         y + away * np.sin(angle),
         x + away * np.cos(angle),

@@ -15,7 +15,7 @@ from .vessels import zone
 CLASSES = (("large", 37.0), ("middle", 15.0), ("small", 5.5))
 """Name and lattice pitch, um, of the size classes; at most one droplet per lattice square."""
 
-RADII_UM = {"large": (6.0, 25.0), "middle": (2.6, 8.0), "small": (1.2, 3.2)}
+RADII_UM = {"large": (6.0, 25.0), "middle": (2.6, 9.0), "small": (1.3, 3.6)}
 REACH_UM = 40.0
 """No droplet, nor the thinning that decides on it, reaches further than this, um."""
 
@@ -91,7 +91,7 @@ class Fat:
         there = rarity < most
         i, j, y, x, rarity = i[there], j[there], y[there], x[there], rarity[there]
         low, high = RADII_UM[name]
-        middle = {"large": 6.5 + 6.5 * self.size, "middle": 3.9, "small": 1.75}[name]
+        middle = {"large": 7 + 7 * self.size, "middle": 4.4, "small": 2.1}[name]
         outlines = Ellipses(
             y,
             x,
@@ -110,7 +110,7 @@ class Fat:
         share = {
             "large": 0.25 + 0.75 * self.size,
             "middle": 0.30 + 0.35 * (1 - abs(2 * self.size - 1)),
-            "small": 0.12 + 0.5 * (1 - self.size),
+            "small": 0.10 + 0.4 * (1 - self.size),
         }[name]
         field = share * (0.45 + 0.9 * towards) * (0.2 + 1.5 * patch)
         if name == "large":

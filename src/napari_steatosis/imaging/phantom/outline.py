@@ -13,7 +13,7 @@ CORE_HALF_WIDTH_UM = 550.0
 CORE_LENGTH_UM = 15_000.0
 CORE_SPACING_UM = 2_600.0
 PIECE_UP_TO_UM = 8_000.0
-ROUGH_UM = 40.0
+ROUGH_UM = 50.0
 """The noise of the edge moves it by less than this, um."""
 
 
@@ -43,9 +43,10 @@ class Outline:
         """Return how deep points lie in the tissue, um; negative on glass and in cracks."""
         deep = self.smooth_depth(y, x)
         if self.shape != "everywhere":
-            for pitch, swing in ((160.0, 44.0), (28.0, 12.0), (7.0, 4.0), (2.5, 2.0)):
-                rough = noise(y, x, pitch, key_of(self.seed, f"edge {pitch}"))
-                deep = deep + swing * (rough - 0.5)
+            frayed = 2 * noise(y, x, 300.0, key_of(self.seed, "frayed edge"))
+            for pitch, swing in ((160.0, 44.0), (28.0, 14.0), (8.0, 9.0), (3.0, 4.0)):
+                rough = noise(y, x, pitch, key_of(self.seed, f"edge {pitch}")) - 0.5
+                deep = deep + swing * (rough if pitch > 100 else rough * frayed)
         if self.tears > 0:
             deep = np.minimum(deep, -self._tear(y, x))
         return deep

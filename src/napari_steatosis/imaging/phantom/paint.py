@@ -112,7 +112,7 @@ def _coarse_fields(
     sparse = under.under(ZONE_STEP)
     zonal = under.refine(zone(seed, sparse.rows, sparse.columns), ZONE_STEP)
     membrane = _edge(border - 0.5, 1.2)
-    eosin = 1.0 + 0.3 * slow + 0.22 * (shade - 0.5) + style.grain * 0.25 * cloud
+    eosin = 1.0 + 0.45 * slow + 0.3 * (shade - 0.5) + style.grain * 0.35 * cloud
     eosin = eosin + 0.16 * style.grain * membrane
     patch = noise(y, x, 120.0, key_of(seed, "foam"))
     foam = style.foam * np.clip(2.4 * patch - 0.9, 0, 1) * (0.4 + 0.6 * zonal)

@@ -50,7 +50,7 @@ class Style:
     """
 
     haematoxylin: Vector = (0.70, 0.95, 0.54)
-    eosin: Vector = (0.16, 0.80, 0.44)
+    eosin: Vector = (0.16, 0.80, 0.46)
     blood: Vector = (0.20, 1.15, 0.80)
     strength: float = 0.7
     nuclei: float = 1.0
@@ -75,11 +75,11 @@ class Style:
         tint = [float(t) for t in random.uniform(-4, 1, 3)]
         return cls(
             haematoxylin=_around((0.70, 0.95, 0.54), random, 0.04),
-            eosin=_around((0.17, 0.80, 0.44), random, 0.035),
+            eosin=_around((0.16, 0.80, 0.46), random, 0.035),
             blood=_around((0.20, 1.15, 0.80), random, 0.07),
-            strength=float(np.exp(random.uniform(-1.0, 0.25))),
+            strength=float(np.exp(random.uniform(-1.05, 0.25))),
             nuclei=float(np.exp(random.normal(0, 0.2))),
-            basophilia=float(random.uniform(0.16, 0.5)),
+            basophilia=float(random.uniform(0.08, 0.42)),
             white=(white + tint[0], white + tint[1], white + tint[2]),
             sinusoids=float(random.beta(1.2, 3.5)),
             congestion=float(random.beta(1.0, 2.0)),
@@ -100,7 +100,7 @@ class Style:
     @property
     def stains(self) -> NDArray[np.float64]:
         """Optical density per unit of haematoxylin, eosin and blood (rows), RGB (columns)."""
-        nuclear = self.strength**0.5  # pale sections keep rather dark nuclei
+        nuclear = 1.12 * self.strength**0.5  # pale sections keep rather dark nuclei
         row = np.array([[nuclear], [self.strength], [0.5 + 0.5 * self.strength]])
         return np.array([self.haematoxylin, self.eosin, self.blood]) * row
 
