@@ -162,11 +162,15 @@ def recolour(
             out[start : start + CHUNK] = old.T
             continue
         new = change(old)
-        mixed = np.flatnonzero(share < 255)
-        before = old[:, mixed].astype(np.float32)
-        new[:, mixed] = before + (new[:, mixed] - before) * (share[mixed] / np.float32(255))
-        np.clip(new + np.float32(0.5), 0, 255, out=new)
-        out[start : start + CHUNK] = new.T.astype(np.uint8)
+        weight = share * np.float32(1 / 255)
+        for channel, before in zip(new, old.astype(np.float32), strict=True):
+            channel -= before
+            channel *= weight
+            channel += before
+        new += np.float32(0.5)
+        np.maximum(new, 0, out=new)
+        np.minimum(new, 255, out=new)
+        out[start : start + CHUNK] = new.astype(np.uint8).T
     return out.reshape(rgb.shape)
 
 

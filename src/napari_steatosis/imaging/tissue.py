@@ -21,7 +21,7 @@ FINE_UM = 2.0
 NEAR_UM = 4.0
 """Resolution at which stained places are closed over droplets, um."""
 
-CRUMB_UM2 = 200.0
+CRUMB_UM2 = 400.0
 """Stained places smaller than this are loose cells and debris in a lumen, um2."""
 
 BLOCK_PX = 512
@@ -56,7 +56,7 @@ def find_tissue(
     slide : Slide
         With a known pixel size.
     um_per_px : float
-        Resolution of the mask, um; at least 2.
+        Resolution of the mask, um; it is never finer than 2 or than the slide.
     stain : float
         Difference of optical density between the channels (natural logarithm) from which a
         pixel is stained.
@@ -97,7 +97,7 @@ def find_tissue(
         if not value > 0:
             raise BadValueError(f"{name} must be positive, got {value}.")
     fine = slide.at(max(FINE_UM, slide.frame().mean_um_per_px))
-    near = max(1, round(NEAR_UM / fine.frame.mean_um_per_px))
+    near = max(1, round(min(NEAR_UM, um_per_px) / fine.frame.mean_um_per_px))
     step = max(1, round(um_per_px / (near * fine.frame.mean_um_per_px)))
     frame = fine.frame.coarser(near * step)
     pixels = spread_pixels(fine)

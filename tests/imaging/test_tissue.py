@@ -1,0 +1,211 @@
+"""Tissue: all parenchyma however fat, no glass, no large lumen, whatever the slide."""
+
+from __future__ import annotations
+
+import csv
+import json
+import tracemalloc
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+from scipy.ndimage import label
+
+from arrays import glass, slide_of, stained_ground
+from napari_steatosis.core.errors import BadValueError, MissingScaleError
+from napari_steatosis.core.geometry import Frame, Region
+from napari_steatosis.core.mask import Mask
+from napari_steatosis.core.slide import Slide, virtual_levels
+from napari_steatosis.imaging.phantom import drawn_liver
+from napari_steatosis.imaging.tissue import find_tissue
+
+HALF_UM = Frame((0.5, 0.5))
+
+
+def on_all(mask: Mask, shape: tuple[int, ...], frame: Frame = HALF_UM) -> NDArray[np.bool_]:
+    return mask.on(Region(y=0, x=0, height=shape[0], width=shape[1]), frame)
+
+
+def rgb_of(path: Path) -> NDArray[np.uint8]:
+    return np.asarray(Image.open(path).convert("RGB"))
+
+
+def disc(shape: tuple[int, ...], y: float, x: float, radius: float) -> NDArray[np.bool_]:
+    rows, columns = np.ogrid[: shape[0], : shape[1]]
+    return (rows - y) ** 2 + (columns - x) ** 2 <= radius**2
+
+
+@pytest.mark.parametrize(("fat_percent", "seed"), [(0, 1), (30, 2), (45, 3)])
+def test_drawn_liver_is_found_and_glass_is_not(fat_percent: float, seed: int) -> None:
+    slide = drawn_liver(1280, 1280, seed=seed, fat_percent=fat_percent)
+    whole = Region(y=0, x=0, height=1280, width=1280)
+    truth = slide.source.truth(whole)  # type: ignore[attr-defined]
+    found = find_tissue(slide).on(whole, slide.frame())
+    places, _ = label(truth == 0)
+    outside = np.unique(np.concatenate([places[0], places[-1], places[:, 0], places[:, -1]]))
+    bare = np.isin(places, outside[outside > 0])
+    assert bare.mean() > 0.1
+    assert found[truth > 0].mean() >= 0.99
+    assert found[bare].mean() < 0.04  # a strip of a few um along a very short edge
+
+
+def foam(height: int, width: int) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    """Stained ground with droplets of 40 um in a hexagonal lattice, septa of 5 um."""
+    fat = np.zeros((height, width), bool)
+    for row, y in enumerate(range(0, height + 80, 78)):
+        for x in range(45 * (row % 2), width + 90, 90):
+            y0, x0 = max(0, y - 40), max(0, x - 40)
+            part = fat[y0 : y + 41, x0 : x + 41]
+            part |= disc(part.shape, y - y0, x - x0, 40)
+    return np.where(fat[..., None], glass(height, width), stained_ground(height, width)), fat
+
+
+def test_foam_of_seventy_percent_fat_is_tissue_and_a_vein_in_it_is_not() -> None:
+    pixels, fat = foam(1600, 1600)
+    assert fat.mean() > 0.7
+    vein = disc(fat.shape, 800, 700, 160)
+    wall = disc(fat.shape, 800, 700, 172) & ~vein
+    pixels[vein], pixels[wall] = 242, (200, 120, 170)
+    pixels[:, 1280:1300] = stained_ground(1600, 20)
+    pixels[:, 1300:] = glass(1600, 300)
+    found = on_all(find_tissue(slide_of(pixels)), pixels.shape)
+    liver = ~vein
+    liver[:, 1300:] = False
+    assert found[liver].mean() >= 0.99
+    assert found[vein].mean() < 0.1
+    assert found[:, 1310:].mean() < 0.01
+
+
+def test_edges_are_not_moved() -> None:
+    pixels = glass(1200, 1200)
+    tissue = disc(pixels.shape, 600, 600, 450)
+    pixels[tissue] = stained_ground(1200, 1200)[tissue]
+    area_mm2 = tissue.sum() * 0.25e-6
+    assert find_tissue(slide_of(pixels)).area_mm2 == pytest.approx(area_mm2, rel=0.01)
+
+
+def test_fat_of_real_tiles_is_tissue(shared_data: Path) -> None:
+    folder = shared_data / "steatosis-tiles"
+    with (folder / "manifest.csv").open() as file:
+        rows = sorted(csv.DictReader(file), key=lambda row: -float(row["fat_percent"]))
+    kept = total = 0
+    for row in [*rows[:40], *rows[40::12]]:
+        fat = np.asarray(Image.open(folder / row["mask_path"])) > 0
+        found = on_all(find_tissue(slide_of(rgb_of(folder / row["path"]))), fat.shape)
+        kept, total = kept + int((fat & found).sum()), total + int(fat.sum())
+        assert found.mean() > float(row["tissue_percent"]) / 100 - 0.03, row["path"]
+    assert kept / total > 0.999
+
+
+def test_severe_steatosis_keeps_droplets_and_drops_the_vein(shared_data: Path) -> None:
+    pixels = rgb_of(shared_data / "liver" / "severe-macrovesicular.jpg")
+    found = on_all(find_tissue(slide_of(pixels, 0.2)), pixels.shape, Frame((0.2, 0.2)))
+    assert not found[1350:1450, 2560:2680].any()  # the lumen of the vein
+    assert not found[3450:, 3700:].any()  # glass beyond the edge
+    assert found[1500:3000, 200:2300].all()  # droplets of up to 50 um, touching
+
+
+def test_a_section_lies_alone_on_its_glass(shared_data: Path) -> None:
+    import napari_steatosis as st
+
+    slide = st.open_slide(shared_data / "slides" / "tiff" / "he-section-pyramid.tiff")
+    mask = find_tissue(slide.with_scale(1.0))
+    assert 0.29 < mask.values.mean() < 0.34
+    assert label(mask.values)[1] == 1  # dust and coverslip dirt are not tissue
+
+
+@pytest.mark.parametrize(
+    ("pixels", "reason"),
+    [
+        (glass(900, 700), "no stained tissue"),
+        (np.full((300, 300, 3), 255, np.uint8), "no stained tissue"),
+        (np.zeros((300, 300, 3), np.uint8), "dark all over"),
+        (np.repeat(stained_ground(400, 400)[..., :1], 3, axis=2), "no stained tissue"),
+        (np.full((1, 1, 3), 200, np.uint8), "no stained tissue"),
+    ],
+    ids=["glass", "white", "black", "grey", "one pixel"],
+)
+def test_no_tissue_gives_an_empty_mask_and_the_reason(
+    pixels: NDArray[np.uint8], reason: str
+) -> None:
+    mask = find_tissue(slide_of(pixels))
+    assert mask.area_mm2 == 0
+    assert reason in mask.provenance["reason"]
+
+
+def test_fluorescence_is_not_tissue(shared_data: Path) -> None:
+    import napari_steatosis as st
+
+    for path in sorted((shared_data / "slides" / "ndpi").glob("*.ndpi")):
+        assert "dark all over" in find_tissue(st.open_slide(path)).provenance["reason"]
+
+
+def test_a_pale_tile_without_glass_is_all_tissue() -> None:
+    pale = 255 - (255 - stained_ground(416, 416).astype(float)) * 0.45
+    assert find_tissue(slide_of(pale.astype(np.uint8))).values.all()
+
+
+def test_black_borders_dust_and_ink_are_not_tissue() -> None:
+    pixels = np.zeros((1600, 1600, 3), np.uint8)
+    pixels[200:1400, 200:1400] = glass(1200, 1200)
+    pixels[500:900, 500:900] = stained_ground(400, 400)
+    pixels[1000:1300, 300:340] = (40, 120, 60)  # green felt pen
+    pixels[1000:1300, 600:640] = 20  # black felt pen
+    pixels[1000:1100, 900:1000] = 150  # shadow of a bubble
+    expected = np.zeros((1600, 1600), bool)
+    expected[500:900, 500:900] = True
+    found = on_all(find_tissue(slide_of(pixels)), pixels.shape)
+    assert (found != expected).sum() < 0.1 * expected.sum()
+    assert not found[950:].any()
+
+
+def test_memory_does_not_follow_the_slide() -> None:
+    """A slide of 201 MB, drawn by repetition, is read in blocks."""
+    pattern = stained_ground(512, 512)
+
+    class Repeated:
+        def read(self, level: int, region: Region) -> NDArray[np.uint8]:
+            rows = np.arange(region.y, region.y_end) % 512
+            columns = np.arange(region.x, region.x_end) % 512
+            return pattern[rows[:, None], columns[None, :]]
+
+        def associated(self, name: str) -> NDArray[np.uint8]:
+            raise KeyError(name)
+
+    levels = tuple(virtual_levels([(8192, 8192, 1.0)]))
+    slide = Slide("repeated", "array", Repeated(), levels, "repeated", (0.5, 0.5))
+    tracemalloc.start()
+    mask = find_tissue(slide)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert mask.values.all()
+    assert peak < 90e6
+
+
+def test_provenance_is_plain_and_complete() -> None:
+    made = find_tissue(slide_of(stained_ground(300, 300)), lumen_um=90).provenance
+    assert json.loads(json.dumps(made)) == made
+    assert made["method"] == "find_tissue"
+    assert made["lumen_um"] == 90
+    assert {"version", "um_per_px", "stain", "gap_um", "piece_um", "white"} < set(made)
+
+
+@pytest.mark.parametrize("um_per_px", [2.0, 8.0, 24.0])
+def test_the_mask_lies_on_the_tissue_at_any_resolution(um_per_px: float) -> None:
+    pixels = glass(1000, 1000)
+    pixels[200:700, 300:900] = stained_ground(500, 600)
+    mask = find_tissue(slide_of(pixels), um_per_px=um_per_px)
+    assert mask.frame.um_per_px[0] == pytest.approx(um_per_px)
+    found = on_all(mask, pixels.shape)
+    rows, columns = np.nonzero(found)
+    assert rows.mean() == pytest.approx(449.5, abs=um_per_px)
+    assert columns.mean() == pytest.approx(599.5, abs=um_per_px)
+
+
+def test_errors_name_the_value() -> None:
+    with pytest.raises(BadValueError, match="lumen_um must be positive, got -1"):
+        find_tissue(slide_of(glass(50, 50)), lumen_um=-1)
+    with pytest.raises(MissingScaleError):
+        find_tissue(slide_of(glass(50, 50), None))
