@@ -10,6 +10,7 @@ import pytest
 
 from napari_steatosis.core.errors import BadValueError, CannotOpenError
 from napari_steatosis.core.geometry import Region
+from napari_steatosis.core.resample import box_mean
 from napari_steatosis.core.slide import Slide
 from napari_steatosis.imaging.phantom import DrawnLiver, drawn_liver
 
@@ -33,6 +34,30 @@ def test_pixels_and_truth_do_not_depend_on_the_regions_read(um_per_px: float, gl
         expected = draw(whole)
         for part in pieces(whole, (97, 53)):
             assert np.array_equal(draw(part), expected[part.within(whole)])
+
+
+@pytest.mark.parametrize("level", [2, 4])
+def test_coarse_levels_do_not_depend_on_the_regions_read(level: int) -> None:
+    drawn = liver(16_000, 16_000, seed=5, fat_percent=14)
+    middle, half = 8_000 >> level, 240
+    whole = Region(y=middle - half, x=middle - half, height=2 * half, width=2 * half)
+    if level == 4:
+        whole = Region(y=0, x=0, height=1000, width=1000)
+    expected = drawn.read(level, whole)
+    assert np.ptp(expected.astype(int)) > 30
+    for part in pieces(whole, (197, 311)):
+        assert np.array_equal(drawn.read(level, part), expected[part.within(whole)])
+
+
+def test_coarse_levels_look_like_the_mean_of_the_fine_one() -> None:
+    slide = drawn_liver(2048, 2048, seed=4, fat_percent=15)
+    mean = slide.read(Region(y=512, x=512, height=1024, width=1024))
+    for level in (1, 2, 3):
+        mean = box_mean(mean, 2)
+        side = 1024 >> level
+        region = Region(y=512 >> level, x=512 >> level, height=side, width=side)
+        own = slide.source.read(level, region)
+        assert np.abs(own.mean((0, 1)) - mean.mean((0, 1))).max() < 9
 
 
 def test_same_seed_same_liver_and_other_seed_another() -> None:

@@ -105,18 +105,22 @@ class Fat:
 
     def _richness(self, name: str, y: Doubles, x: Doubles) -> Floats:
         """Return where fat gathers: around central veins, in patches, in single cells."""
-        towards = zone(self.seed, y, x)
-        patch = noise(y, x, 210.0, key_of(self.seed, "fat patch"))
         share = {
             "large": 0.25 + 0.75 * self.size,
             "middle": 0.30 + 0.35 * (1 - abs(2 * self.size - 1)),
             "small": 0.10 + 0.4 * (1 - self.size),
         }[name]
-        field = share * (0.45 + 0.9 * towards) * (0.2 + 1.5 * patch)
+        field = share * gathering(self.seed, zone(self.seed, y, x), y, x)
         if name == "large":
             return field
         cluster = noise(y, x, 19.0, key_of(self.seed, f"{name} cluster"))
         return field * np.clip(3.2 * cluster - 0.75, 0.02, 3)
+
+
+def gathering(seed: int, zonal: Floats, y: Doubles, x: Doubles) -> Floats:
+    """Return the relative density of fat at points: central zones and patches have more."""
+    patch = noise(y, x, 210.0, key_of(seed, "fat patch"))
+    return (0.45 + 0.9 * zonal) * (0.2 + 1.5 * patch)
 
 
 def thinned(candidates: list[Droplets], amount: float) -> Droplets:

@@ -13,6 +13,7 @@ from ...core.errors import BadValueError, CannotOpenError
 from ...core.geometry import Region
 from ...core.slide import Slide, virtual_levels
 from .outline import PIECE_UP_TO_UM, Outline
+from .overview import FROM_UM, overview
 from .paint import bare, paint
 from .scene import Scene, truth_of
 from .style import Style
@@ -83,20 +84,24 @@ class DrawnLiver:
         return Region(y=0, x=0, height=self.height, width=self.width)
 
     def read(self, level: int, region: Region) -> NDArray[np.uint8]:
-        """Draw a region of level 0 as ``(height, width, 3) uint8``.
+        """Draw a region of a level as ``(height, width, 3) uint8``.
 
-        The pixels do not depend on which regions were read before or how they are cut.
+        The pixels do not depend on which regions were read before or how they are cut. Level
+        ``n`` is drawn afresh with pixels ``2 ** n`` times as large, so it looks like the mean
+        of level 0 without being it; above 3 um per pixel single cells are left out.
         """
-        if level != 0:
-            raise BadValueError(f"The drawn liver stores level 0 only, not {level}.")
         out = np.empty((region.height, region.width, 3), np.uint8)
         scene = self.scene
         for part in _blocks(region):
-            view = self._view(part)
+            view = self._view(part, level)
+            coarse = level > 0 and view.um > FROM_UM
             if self._is_bare(scene, view):
-                out[part.within(region)] = bare(scene.style, view)
+                drawn = np.rint(scene.style.white) if coarse else bare(scene.style, view)
+            elif coarse:
+                drawn = overview(scene, view)
             else:
-                out[part.within(region)] = paint(scene, view, self._step)
+                drawn = paint(scene, view, _step(view))
+            out[part.within(region)] = drawn
         return out
 
     def associated(self, name: str) -> NDArray[np.uint8]:
@@ -161,19 +166,24 @@ class DrawnLiver:
             path=f"drawn liver {self.height} x {self.width}, seed {self.seed}",
             reader="drawn",
             source=self,
-            levels=tuple(virtual_levels([(self.height, self.width, 1.0)])),
+            levels=tuple(virtual_levels(self._sizes())),
             fingerprint=digest({**values, "style": self.style.as_dict(), "drawing": 1}),
             um_per_px=(self.um_per_px, self.um_per_px),
             scale_source="drawn at this pixel size",
         )
 
-    @property
-    def _step(self) -> int:
-        """Pixels per node of the grid on which smooth things are drawn (about 1 um)."""
-        return max(1, round(1 / self.um_per_px))
+    def _sizes(self) -> list[tuple[int, int, float]]:
+        """Return height, width and downsample of the levels, each half the one before."""
+        sizes = [(self.height, self.width, 1.0)]
+        while max(sizes[-1][:2]) > 1000:
+            height, width, downsample = sizes[-1]
+            sizes.append((-(-height // 2), -(-width // 2), 2 * downsample))
+        return sizes
 
-    def _view(self, region: Region) -> View:
-        return View(region.y, region.x, region.height, region.width, self.um_per_px)
+    def _view(self, region: Region, level: int = 0) -> View:
+        um = self.um_per_px * 2**level
+        first = (um - self.um_per_px) / 2
+        return View(region.y, region.x, region.height, region.width, um, first)
 
     def _is_bare(self, scene: Scene, view: View) -> bool:
         box = view.box
@@ -190,7 +200,12 @@ class DrawnLiver:
                 shape = (part.height, part.width)
                 yield part, np.zeros(shape, np.uint8), np.zeros(shape, np.int64)
             else:
-                yield part, *truth_of(scene, view, self._step)
+                yield part, *truth_of(scene, view, _step(view))
+
+
+def _step(view: View) -> int:
+    """Return the pixels per node of the grid on which smooth things are drawn (about 1 um)."""
+    return max(1, round(1 / view.um))
 
 
 def _blocks(region: Region) -> Iterator[Region]:

@@ -13,7 +13,7 @@ CORE_HALF_WIDTH_UM = 550.0
 CORE_LENGTH_UM = 15_000.0
 CORE_SPACING_UM = 2_600.0
 PIECE_UP_TO_UM = 8_000.0
-ROUGH_UM = 50.0
+ROUGH_UM = 70.0
 """The noise of the edge moves it by less than this, um."""
 
 
@@ -39,16 +39,20 @@ class Outline:
     seed: int
     tears: float
 
-    def depth(self, y: Doubles, x: Doubles) -> Floats:
-        """Return how deep points lie in the tissue, um; negative on glass and in cracks."""
+    def depth(self, y: Doubles, x: Doubles, finest_um: float = 0.0) -> Floats:
+        """Return how deep points lie in the tissue, um; negative on glass and in cracks.
+
+        Roughness finer than `finest_um` is left out.
+        """
         deep = self.smooth_depth(y, x)
         if self.shape != "everywhere":
             frayed = 2 * noise(y, x, 300.0, key_of(self.seed, "frayed edge"))
             for pitch, swing in ((160.0, 44.0), (28.0, 14.0), (8.0, 9.0), (3.0, 4.0)):
-                rough = noise(y, x, pitch, key_of(self.seed, f"edge {pitch}")) - 0.5
-                deep = deep + swing * (rough if pitch > 100 else rough * frayed)
+                if pitch > finest_um:
+                    rough = noise(y, x, pitch, key_of(self.seed, f"edge {pitch}")) - 0.5
+                    deep = deep + swing * (rough if pitch > 100 else rough * frayed)
         if self.tears > 0:
-            deep = np.minimum(deep, -self._tear(y, x))
+            deep = np.minimum(deep, -self._tear(y, x, finest_um))
         return deep
 
     def smooth_depth(self, y: Doubles, x: Doubles) -> Floats:
@@ -79,10 +83,11 @@ class Outline:
         deep = self.smooth_depth(np.full((1, 1), y), np.full((1, 1), x))
         return float(deep[0, 0]) < -(1.3 * radius_um + ROUGH_UM)
 
-    def _tear(self, y: Doubles, x: Doubles) -> Floats:
+    def _tear(self, y: Doubles, x: Doubles, finest_um: float) -> Floats:
         """Return the signed distance to cracks, um, positive inside."""
         course = noise(y, x, 240.0, key_of(self.seed, "tear course"))
         place = noise(y, x, 600.0, key_of(self.seed, "tear place"))
-        ragged = noise(y, x, 9.0, key_of(self.seed, "tear edge"))
-        width = 60 * (place - (1 - 0.35 * self.tears)) + 4 * (ragged - 0.5)
+        width = 60 * (place - (1 - 0.35 * self.tears))
+        if finest_um < 9:
+            width = width + 4 * (noise(y, x, 9.0, key_of(self.seed, "tear edge")) - 0.5)
         return width - 200 * np.abs(course - 0.5)

@@ -41,8 +41,7 @@ def paint(scene: Scene, view: View, step: int) -> NDArray[np.uint8]:
 
 def bare(style: Style, view: View) -> NDArray[np.uint8]:
     """Draw a view that holds only glass."""
-    empty = np.zeros((view.height, view.width), np.int32)
-    return _colour(style, [empty], view)
+    return _colour(style, [], view)
 
 
 def _colour(style: Style, planes: list[NDArray[np.int32]], view: View) -> NDArray[np.uint8]:
@@ -50,7 +49,7 @@ def _colour(style: Style, planes: list[NDArray[np.int32]], view: View) -> NDArra
     out = np.empty((view.height, view.width, 3), np.uint8)
     speckle = (1.1 * grain(view, 0.0, 7)).astype(np.int32)
     for channel in range(3):
-        density = speckle * 1
+        density = speckle.copy()
         for plane, stain in zip(planes, stains, strict=False):
             density += (plane * stain[channel]) >> 8
         table = _table(style.white[channel])
