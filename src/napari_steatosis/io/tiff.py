@@ -226,6 +226,7 @@ def _ome_size(pixels: ElementTree.Element) -> tuple[float, float] | None:
 
 def _properties(page: Any) -> dict[str, str]:
     """Return the short text tags of the page and how its pixels are stored."""
-    texts = {tag.name: tag.value for tag in page.tags.values() if isinstance(tag.value, str)}
+    tags = {tag.name: tag.value for tag in page.tags.values()}
+    texts = {name: text for name, text in tags.items() if isinstance(text, str) and len(text) < 999}
     stored = {"Compression": _name(page.compression), "Photometric": _name(page.photometric)}
     return {f"tiff.{name}": text for name, text in {**texts, **stored}.items()}
