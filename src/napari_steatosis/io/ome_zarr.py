@@ -234,11 +234,8 @@ def _stated_scale(image: Mapping[str, Any], axes: str) -> tuple[tuple[float, flo
     y, x = (math.prod(step[axes.index(axis)] for step in steps) for axis in "yx")
     unit_y, unit_x = (UM_PER_UNIT.get(str(units.get(axis))) for axis in "yx")
     if unit_y is None or unit_x is None or not steps:
-        named = units.get("y") or "no unit"
-        return (
-            None,
-            f"the file states a pixel of {y:.4g} x {x:.4g} with {named}, which is no length",
-        )
+        unit = f"the unit {units['y']!r}" if units.get("y") else "no unit"
+        return None, f"the file states a pixel of {y:.4g} x {x:.4g} with {unit}"
     return (y * unit_y, x * unit_x), "OME-Zarr scale"
 
 

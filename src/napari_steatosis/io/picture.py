@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import BmpImagePlugin, ImageOps, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
-from PIL.Image import Image
+from PIL import BmpImagePlugin, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
+from PIL.Image import Exif, Image, Transpose
 
 from ..core.errors import CannotOpenError
 from ..core.geometry import Region
@@ -29,6 +29,17 @@ FORMATS: dict[str, tuple[bytes, Callable[[Any], Any]]] = {
 }
 """First bytes and Pillow class. The classes are used by themselves because ``PIL.Image.open``
 warns of, or refuses, sizes by a limit that belongs to the whole process."""
+
+TURNS = {
+    2: Transpose.FLIP_LEFT_RIGHT,
+    3: Transpose.ROTATE_180,
+    4: Transpose.FLIP_TOP_BOTTOM,
+    5: Transpose.TRANSPOSE,
+    6: Transpose.ROTATE_270,
+    7: Transpose.TRANSVERSE,
+    8: Transpose.ROTATE_90,
+}
+"""What brings a picture of this EXIF orientation upright."""
 
 PNG_BIT_DEPTH = 24
 """Byte of a PNG that holds its bits per channel; Pillow reduces 16 to 8 without a word."""
@@ -69,8 +80,8 @@ class _Decoded:
 
 def _open_handle(path: str) -> _Decoded:
     with _image(Path(path)) as image:
-        upright = ImageOps.exif_transpose(image)
-        pixels = np.asarray(upright)
+        turn = TURNS.get(_orientation(image))
+        pixels = np.asarray(image if turn is None else image.transpose(turn))
     if pixels.shape[2] == 4:
         alpha = pixels[..., 3:].astype(np.uint16)
         blended = pixels[..., :3] * alpha + 255 * (255 - alpha)
@@ -100,7 +111,7 @@ def open_slide(path: Path) -> Slide:
         with _image(path) as image:
             width, height = image.size
             mode = image.mode
-            turned = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
+            turned = _orientation(image) >= 5
     except Exception as error:  # a damaged header can raise anything
         raise CannotOpenError(
             f"its {name} header cannot be read ({type(error).__name__}: {error}); it may be "
@@ -141,6 +152,13 @@ def _image(path: Path) -> Image:
         raise CannotOpenError(f"{path} is no longer a picture")
     image: Image = FORMATS[name][1](path)
     return image
+
+
+def _orientation(image: Image) -> int:
+    """Return the EXIF orientation in the header; ``getexif`` would decode a PNG to its end."""
+    exif = Exif()
+    exif.load(image.info.get("exif", b""))
+    return int(exif.get(0x0112, 1))
 
 
 def _check_pixels(path: Path, name: str, mode: str) -> None:
