@@ -13,11 +13,14 @@ SUFFIXES = {".md", ".py", ".toml", ".yml", ".yaml", ".ini", ".json", ".html", ".
 TEXTS = sorted(
     path
     for path in [*ROOT.glob("*"), *(p for folder in FOLDERS for p in (ROOT / folder).rglob("*"))]
-    if path.is_file() and path.suffix in SUFFIXES and "__pycache__" not in path.parts
+    if path.is_file()
+    and path.suffix in SUFFIXES
+    and "__pycache__" not in path.parts
+    and path != Path(__file__)
 )
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
 
-OWN_FOLDER = re.compile(r"(?<![\w.)}\]>/:*])/(?!usr/bin/env\b|dev/null\b)[a-z][\w.-]*/[\w.-]+")
+OWN_FOLDER = re.compile(r"(?<![\w.)}\]>/:*])/(?!usr/bin/env\b|dev/null\b|tmp/)[a-z][\w.-]*/[\w.-]+")
 """An absolute path: on no other computer is it there."""
 OWN_HOST = re.compile(r"https?://(?:localhost|[\d.]+|[\w-]+)(?::\d+)?(?:/|$)")
 """An address without a domain: of a computer in somebody's own network."""
