@@ -79,8 +79,8 @@ def _stains(scene: Scene, view: View, step: int) -> tuple[Floats, Floats, Floats
     tract = np.maximum(_edge(stamp(vessels.tracts, under, 20.0).distance + ragged, 8.0), wall)
     fields = _coarse_fields(scene, under, cells.border, cells.shade, cells.clear)
     foam, body, purple = fields
-    fibre = 0.55 + 0.7 * noise(under.rows, under.columns, 9.0, key_of(scene.seed, "fibre"))
-    body = body + tract * (fibre - body)
+    if (tract > 0).any():
+        body = body + tract * (_fibres(scene.seed, under) - body)
     purple = purple + tract * (0.12 - purple)
     sinusoid = np.where(tract > 0.2, np.float32(-4), cells.sinusoid)
     eosin, haematoxylin = view.refine(body, step), view.refine(purple, step)
@@ -99,6 +99,15 @@ def _stains(scene: Scene, view: View, step: int) -> tuple[Floats, Floats, Floats
     eosin, haematoxylin, blood = eosin * clear, haematoxylin * clear, blood * clear
     tissue = _edge(-view.refine(deep, step), soft)
     return haematoxylin * tissue, eosin * tissue, blood * tissue
+
+
+def _fibres(seed: int, under: View) -> Floats:
+    """Return the eosin of portal tracts: wavy bundles with clefts between them."""
+    y, x = under.rows, under.columns
+    bend = 30 * noise(y, x, 55.0, key_of(seed, "fibre bend"))
+    strand = noise(y + bend, 0.16 * (x + 0 * y) + 0.3 * bend, 4.0, key_of(seed, "fibre"))
+    cleft = np.clip(8 * (np.float32(0.24) - strand), 0, 1)
+    return (0.45 + 0.75 * strand) * (1 - 0.9 * cleft)
 
 
 def _coarse_fields(
