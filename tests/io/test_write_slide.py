@@ -3,7 +3,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_steatosis.core.errors import MissingScaleError, StoreMismatchError
+from napari_steatosis.core.errors import (
+    MissingScaleError,
+    StoreMismatchError,
+    UnreadableRegionError,
+)
 from napari_steatosis.core.geometry import Region
 from napari_steatosis.imaging import drawn_liver
 from napari_steatosis.io import open_slide
@@ -70,6 +74,14 @@ def test_what_is_half_written_does_not_bear_the_name(drawn, tmp_path):
         write_slide(drawn, tmp_path / "liver.ome.zarr", on_block=stop)
     assert not (tmp_path / "liver.ome.zarr").exists()
     assert write_slide(drawn, tmp_path / "liver.ome.zarr").exists()
+
+
+def test_a_lost_chunk_is_an_error_even_on_glass(tmp_path):
+    drawn = drawn_liver(1200, 1200, seed=4)
+    path = write_slide(drawn, tmp_path / "liver.ome.zarr")
+    (path / "0/0/0/0").unlink()  # a corner, where only glass is
+    with pytest.raises(UnreadableRegionError, match=r"liver\.ome\.zarr"):
+        open_slide(path).read(Region(y=0, x=0, height=100, width=100))
 
 
 def test_a_slide_without_pixel_size_is_refused(drawn, tmp_path):

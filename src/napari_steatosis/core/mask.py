@@ -65,7 +65,7 @@ class Mask:
         fine, coarse = sorted((self, other), key=lambda mask: mask.frame.um2_per_px)
         whole = Region(y=0, x=0, height=fine.values.shape[0], width=fine.values.shape[1])
         both = fine.values & coarse.on(whole, fine.frame)
-        return Mask(both, fine.frame, {"and": [dict(self.provenance), dict(other.provenance)]})
+        return Mask(both, fine.frame, {"and": [dict(fine.provenance), dict(coarse.provenance)]})
 
     def without(self, other: Mask) -> Mask:
         """Return this mask less what `other` covers (exclusions)."""

@@ -94,8 +94,9 @@ def _create_levels(group: zarr.Group, shape: tuple[int, int]) -> list[Any]:
                 shape=(3, height, width),
                 chunks=(3, min(CHUNK_PX, height), min(CHUNK_PX, width)),
                 dtype="uint8",
-                fill_value=255,
+                fill_value=0,
                 chunk_key_encoding={"name": "v2", "separator": "/"},
+                config={"write_empty_chunks": True},  # so that a lost chunk can be told
             )
         )
         if max(height, width) <= CHUNK_PX or 1 << len(arrays) > BLOCK_PX:
