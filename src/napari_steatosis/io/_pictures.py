@@ -15,12 +15,15 @@ from ..core.geometry import Frame, Region
 from ..core.prediction import NOT_ANALYSED, Prediction
 from ..core.report import Report
 from ..core.slide import Slide
-from ._local_fat import example_regions, local_fat
+from ._local_fat import EXAMPLE_UM, example_regions, local_fat
 from ._palette import DROPLET_COLOURS
 
 OVERVIEW_PX = 1100
 CELL_UM = 100.0
 """Side of the squares whose share of fat the overview shows."""
+
+STEPS = 8
+"""Parts of such a square's side by which the overview follows the edge of what was analysed."""
 
 INK, QUIET = "#1c2430", "#5b6675"
 DOTS_PER_INCH = 150
@@ -52,20 +55,22 @@ def overview(slide: Slide, prediction: Prediction) -> Picture:
     longest = max(n * um for n, um in zip(slide.shape, slide.frame().um_per_px, strict=True))
     plane = slide.at(max(longest / OVERVIEW_PX, prediction.frame.mean_um_per_px))
     rgb = plane.read(plane.bounds)
-    sides = [max(1, round(CELL_UM / um)) for um in prediction.frame.um_per_px]
-    local = local_fat(prediction, (sides[0], sides[1]))
+    steps = [max(1, round(CELL_UM / um / STEPS)) for um in prediction.frame.um_per_px]
+    fine = local_fat(prediction, (steps[0], steps[1]))
+    local = local_fat(prediction, (steps[0] * STEPS, steps[1] * STEPS))
     found = local.fat[~np.isnan(local.fat)]
     top = max(float(np.percentile(found, 99.5)) if found.size else 0.0, 1.0)
     colours, scale = colormaps["plasma"], Normalize(0, top)
-    heat = colours(scale(np.nan_to_num(local.fat)))
-    heat[..., 3] = 0.8 * local.analysed
+    squares = np.kron(np.nan_to_num(local.fat), np.ones((STEPS, STEPS)))
+    heat = colours(scale(squares[: fine.fat.shape[0], : fine.fat.shape[1]]))
+    heat[..., 3] = 0.8 * fine.analysed
     grey = np.repeat(rgb.mean(axis=2, keepdims=True), 3, axis=2) / 255
 
     shape = plane.height / plane.width
     figure, (left, right) = _panels(1, 2, height=min(PAGE_INCHES / 2 * shape, 7.5))
     _show(left, rgb, plane.frame)
     _show(right, 0.4 + 0.6 * grey, plane.frame)
-    _show(right, heat, local.frame, interpolation="nearest")
+    _show(right, heat, fine.frame, interpolation="nearest")
     for axes in (left, right):
         _frame_on(axes, plane.frame, plane.bounds)
     bar = figure.colorbar(ScalarMappable(scale, colours), ax=right, shrink=0.75, pad=0.02)
@@ -102,8 +107,8 @@ def examples(slide: Slide, report: Report) -> Picture | None:
         _draw_outlines(drawn, report, region)
     return _picture(
         figure,
-        "Squares ranked by their share of fat; each as scanned and with the outlines of the "
-        "droplets that were measured.",
+        f"Squares of {EXAMPLE_UM:g} µm, ranked by their share of fat; each as scanned and with the "
+        "outlines of the droplets that were measured (blue: macro, yellow: micro).",
     )
 
 
@@ -120,7 +125,7 @@ def sizes(report: Report) -> Picture | None:
     figure, (left, right) = _panels(1, 2, height=2.6)
     for axes, weights, unit in (
         (left, np.ones(len(diameter)), "droplets"),
-        (right, area / 1e6, "area of fat, mm²"),
+        (right, 100 * area / area.sum(), "% of the droplets' area"),
     ):
         groups = [table["size_class"] == size for size in DROPLET_COLOURS]
         axes.hist(
@@ -142,7 +147,8 @@ def sizes(report: Report) -> Picture | None:
     return _picture(
         figure,
         f"Equivalent diameter of {len(diameter):,} droplets, by number (left) and by area (right). "
-        f"The line is the macro cut: {cut_um2:g} µm², {cut_um:.1f} µm.",
+        f"The line is the macro cut: {cut_um2:g} µm², {cut_um:.1f} µm. The last bar holds all "
+        f"that are larger.",
     )
 
 
@@ -238,8 +244,8 @@ def _draw_outlines(axes: Any, report: Report, region: Region) -> None:
         for ring in outline.rings:
             lines.append(frame.to_um(ring)[:, ::-1])
             colours.append(_hex(colour))
-    axes.add_collection(LineCollection(lines, colors="black", linewidths=1.8))
-    axes.add_collection(LineCollection(lines, colors=colours, linewidths=1.0))
+    axes.add_collection(LineCollection(lines, colors="black", linewidths=1.2, alpha=0.6))
+    axes.add_collection(LineCollection(lines, colors=colours, linewidths=0.7))
 
 
 def _hex(colour: tuple[int, int, int]) -> str:

@@ -76,14 +76,11 @@ def write(value: Any, path: str | os.PathLike[str], *, overwrite: bool = False) 
     writer = WRITERS[max(suffixes, key=len)]
     if not isinstance(value, written_by(writer)):
         fitting = [s for s in WRITERS if isinstance(value, written_by(WRITERS[s]))]
-        what = type(value).__name__
-        remedy = (
-            f"A {what} can be written as {', '.join(fitting)}."
-            if fitting
-            else "Give a Report (from measure) or a Prediction (from segment)."
-        )
+        what, holds = type(value).__name__, written_by(writer).__name__
         raise BadValueError(
-            f"{target}: this format holds a {written_by(writer).__name__}, not a {what}. {remedy}"
+            f"{target}: this format holds a {holds}, not a {what}. A {what} can be written as "
+            f"{', '.join(fitting) or 'nothing'}; measure(prediction) makes a Report of a "
+            f"Prediction, and report.prediction holds the Prediction."
         )
     made: list[Path] = writer(value, target, overwrite=overwrite)
     return made

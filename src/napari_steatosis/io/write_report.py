@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from ..core.errors import UnreadableRegionError
 from ..core.report import RESEARCH_USE, Measurement, Report
 from ._pictures import Picture, examples, overview, sizes
 from .write import replacing
@@ -30,7 +31,11 @@ TITLES = {
     "macro_area_fraction": "Macrovesicular area fraction",
     "micro_area_fraction": "Microvesicular area fraction",
 }
-UNITS = {"mm^2": "mm²", "um": "µm", "1/mm^2": "per mm²", "%": "%", "": ""}
+PRINTED = {"1/mm^2": "per mm²", "um^2": "µm²", "mm^2": "mm²", " um": " µm"}
+"""Units in plain letters, and how they are printed."""
+
+Section = tuple[str, Picture | None, str]
+"""Heading, picture, and what to say where there is none."""
 
 
 def write_html(value: Report, path: Path, *, overwrite: bool = False) -> list[Path]:
@@ -47,12 +52,17 @@ def write_html(value: Report, path: Path, *, overwrite: bool = False) -> list[Pa
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"number": number, "title": title, "unit": unit}
+    environment.filters |= {
+        "printed": printed,
+        "title": title,
+        "value": value_and_unit,
+        "interval": interval,
+    }
     present = {one.name for one in value.measurements}
     page = environment.get_template("report.html").render(
         report=value,
         key_figures=[value[name] for name in KEY_FIGURES if name in present],
-        pictures=_pictures(value),
+        sections=list(_sections(value)),
         provenance=list(_flat(value.provenance)),
         notice=RESEARCH_USE,
         written=datetime.now().astimezone().strftime("%d %B %Y, %H:%M"),
@@ -80,21 +90,51 @@ def title(one: Measurement) -> str:
     return TITLES.get(one.name, one.name.replace("_", " ").capitalize())
 
 
-def unit(one: Measurement) -> str:
-    """Return the unit of a measurement as it is printed."""
-    return UNITS.get(one.unit, one.unit)
+def printed(text: str) -> str:
+    """Return a text with its units as they are printed.
+
+    Examples
+    --------
+    >>> printed("at least 65 um^2")
+    'at least 65 µm²'
+    """
+    for plain, nice in PRINTED.items():
+        text = text.replace(plain, nice)
+    return text
 
 
-def _pictures(report: Report) -> list[tuple[str, Picture]]:
+def value_and_unit(one: Measurement) -> str:
+    """Return the value of a measurement with its unit."""
+    return printed(f"{number(one.value)} {one.unit}".rstrip())
+
+
+def interval(one: Measurement) -> str:
+    """Return the interval of a measurement, or a dash."""
+    if one.interval is None:
+        return "–"
+    low, high = one.interval
+    return f"{number(low)} to {number(high)}"
+
+
+def _sections(report: Report) -> Iterator[Section]:
     prediction = report.prediction
     slide = None if prediction is None else prediction.slide
-    made: list[tuple[str, Picture | None]] = []
-    if slide is not None and prediction is not None:
-        made.append(("Overview", overview(slide, prediction)))
-        made.append(("Example regions", examples(slide, report)))
+    if slide is None or prediction is None:
+        note = "No pictures of the slide: this report was made without access to its pixels."
+        yield "Overview", None, note
+    else:
+        yield _section("Overview", lambda: overview(slide, prediction))
+        if report.outlines is not None:
+            yield _section("Example regions", lambda: examples(slide, report))
     if "droplets" in report.tables:
-        made.append(("Droplet sizes", sizes(report)))
-    return [(heading, picture) for heading, picture in made if picture is not None]
+        yield _section("Droplet sizes", lambda: sizes(report))
+
+
+def _section(heading: str, draw: Callable[[], Picture | None]) -> Section:
+    try:
+        return heading, draw(), "There is no fat to show."
+    except UnreadableRegionError as error:
+        return heading, None, f"No picture, because the slide cannot be read there: {error}"
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:

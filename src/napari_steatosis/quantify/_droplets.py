@@ -49,6 +49,9 @@ class DropletRule:
             )
 
 
+SMALLEST_CLUMP_PX = 18
+"""A smaller one cannot be split: either part must reach two pixels deep, which takes nine."""
+
 Found = tuple[Patch | None, Shapes]
 """Some droplets: their pixels (None for one too large to be held) and their sums."""
 
@@ -86,6 +89,7 @@ def find_droplets(
     def sort_out(patch: Patch) -> Iterator[Found]:
         shapes = shapes_of(patch)
         clumped = shapes.roundness(frame) < CLUMP_ROUNDNESS
+        clumped &= shapes.area >= SMALLEST_CLUMP_PX
         for index in np.flatnonzero(clumped).tolist():
             for sheet in clumps.add(patch.cut(index)):
                 yield _taken_apart(sheet)

@@ -20,6 +20,7 @@ from .fat_area import FEWEST_SQUARES
 
 LITTLE_TISSUE_MM2 = 1.0
 MANY_AT_BORDER = 0.1
+FAILURES_NAMED = 10
 
 
 def measure(
@@ -97,8 +98,11 @@ def _title(prediction: Prediction) -> str:
 def _flags(evidence: Evidence, measurements: tuple[Measurement, ...]) -> Iterator[str]:
     prediction, droplets = evidence.prediction, evidence.droplets
     if failed := prediction.failed:
+        more = len(failed) - FAILURES_NAMED
         yield (
-            f"{len(failed)} tile(s) could not be read and were not analysed: " + " | ".join(failed)
+            f"{len(failed)} tile(s) could not be read and were not analysed: "
+            + " | ".join(failed[:FAILURES_NAMED])
+            + (f" | and {more} more." if more > 0 else "")
         )
     if evidence.tissue_mm2 == 0:
         yield "Nothing was analysed, so fractions and densities are undefined."
