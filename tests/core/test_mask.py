@@ -51,7 +51,7 @@ def test_and_answers_at_the_finer_resolution() -> None:
         both = one & other
         assert both.frame == FINE
         assert both.values.tolist() == [[True, False, False, False], [True, True, False, False]]
-        assert both.provenance == {"and": [one.provenance, other.provenance]}
+        assert both.provenance == {"and": [fine.provenance, coarse.provenance]}
 
 
 def test_without_takes_away_what_the_other_covers_and_no_more() -> None:
