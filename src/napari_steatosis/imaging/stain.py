@@ -48,9 +48,9 @@ def fit_stain(
 ) -> StainTransform:
     """Fit a stain transform to tissue pixels from all over a slide.
 
-    Up to 96 patches of 64 um are read at 1 um/px at random places of the tissue, always the
-    same ones for the same seed, none twice. White pixels (density below 0.15 in all channels) take no
-    part, and pass unchanged when the transform is applied.
+    Up to 96 patches of 64 um are read at 1 um/px at random places of the tissue, none twice,
+    always the same ones for the same seed. White pixels (density below 0.15 in all channels)
+    take no part, and pass unchanged when the transform is applied.
 
     Parameters
     ----------

@@ -21,6 +21,9 @@ FINE_UM = 2.0
 NEAR_UM = 4.0
 """Resolution at which stained places are closed over droplets, um."""
 
+EDGE_UM = 2.0
+"""A partly stained pixel counts as stained, which moves edges out by this; it is undone, um."""
+
 CRUMB_UM2 = 400.0
 """Stained places smaller than this are loose cells and debris in a lumen, um2."""
 
@@ -112,7 +115,8 @@ def find_tissue(
     grain = fine.frame.coarser(near)
     closed = _closed(share, gap_um / grain.mean_um_per_px, CRUMB_UM2 / grain.um2_per_px, step)
     del share
-    values = ~_lumina(closed, np.pi / 4 * lumen_um**2 / frame.um2_per_px)
+    edge = min(254, int(255 * (0.5 + EDGE_UM / frame.mean_um_per_px)))
+    values = ~_lumina(closed, np.pi / 4 * lumen_um**2 / frame.um2_per_px, edge)
     values = _drop_small(values, np.pi / 4 * piece_um**2 / frame.um2_per_px)
     if not values.any():
         made["reason"] = "no stained tissue was found"
@@ -179,13 +183,13 @@ def _share_of(yes: NDArray[np.bool_], factor: int) -> NDArray[np.uint8]:
     return (count * 255 // factor**2).astype(np.uint8)
 
 
-def _lumina(closed: NDArray[np.uint8], area_px: float) -> NDArray[np.bool_]:
+def _lumina(closed: NDArray[np.uint8], area_px: float, edge: int) -> NDArray[np.bool_]:
     """Return the large white places: joined where no septum passes, drawn to their edge."""
     from scipy.ndimage import binary_dilation
 
     cores = _drop_small(closed == 0, area_px, diagonal=False)
     reach: NDArray[np.bool_] = binary_dilation(cores, np.ones((3, 3)))
-    return reach & (closed < 128)
+    return reach & (closed <= edge)
 
 
 def _drop_small(
