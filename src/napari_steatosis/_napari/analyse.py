@@ -9,14 +9,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from magicgui.widgets import CheckBox, ComboBox, Container, FileEdit, FloatSpinBox, PushButton
-from qtpy.QtWidgets import QFileDialog
+from qtpy.QtWidgets import QFileDialog, QLabel
+from superqt import QElidingLabel
 from superqt.utils import qthrottled
 
 from ..core.errors import BadValueError, SteatosisError
 from ..core.report import RESEARCH_USE
 from ..models import SHIPPED
 from .job import Job, Outcome
-from .panel import Panel
+from .layers import is_shown, prediction_layer, prediction_over
+from .panel import Panel, Rows
+from .view import Focus, camera_of, centre_um, shapes_um, view_um
 
 if TYPE_CHECKING:
     import napari.layers
@@ -32,6 +35,8 @@ log = logging.getLogger(__name__)
 WHOLE, VIEW, SHAPES = "Whole slide", "Current view", "Shapes layer"
 CHOOSE = "Choose folder…"
 REDRAW_MS = 300
+WIDTH_PX = 340
+WARM_PX = 128
 
 
 class AnalyseForm(Container):
@@ -49,16 +54,19 @@ class AnalyseForm(Container):
         self.report: Report | None = None
         self.labels: napari.layers.Labels | None = None
         self._job: Job | None = None
-        self._focus: Any = None
+        self._focus: Focus | None = None
+        self._scale_known = False
+        self.tiles_done = 0
         self._redraw = qthrottled(self._refresh, timeout=REDRAW_MS)
         self._build()
         self._connect()
         self._layers_changed()
-        threading.Thread(target=_warm_up, name="load-model", daemon=True).start()
+        self.warming = threading.Thread(target=_warm_up, name="warm-up", daemon=True)
+        self.warming.start()
 
     def _build(self) -> None:
         self.slide = ComboBox(label="Slide", choices=self._slides, nullable=True)
-        self.pixel_size = FloatSpinBox(label="Pixel size", min=0, max=20, step=0.05)
+        self.pixel_size = FloatSpinBox(label="Pixel size (µm)", min=0, max=20, step=0.05)
         self.model = ComboBox(label="Model", choices=[*SHIPPED, CHOOSE])
         self.region = ComboBox(label="Region", choices=[WHOLE, VIEW, SHAPES])
         self.shapes = ComboBox(label="Shapes", choices=self._shapes, nullable=True)
@@ -68,24 +76,32 @@ class AnalyseForm(Container):
         self.run = PushButton(text="Run")
         self.cancel = PushButton(text="Cancel", enabled=False)
         self.save = PushButton(text="Save report…", enabled=False)
-        choices = (self.slide, self.pixel_size, self.model, self.region, self.shapes)
-        where = (self.exclude, self.folder, self.replace)
-        self._values = Container(widgets=[*choices, *where], labels=True)
+        self.scale_source = QElidingLabel()
+        self._rows = Rows()
+        self._rows.add(self.slide)
+        self._rows.add(self.pixel_size, self.scale_source)
+        for widget in (self.model, self.region, self.shapes, self.exclude, self.folder):
+            self._rows.add(widget)
+        self._rows.add(self.replace)
         buttons = Container(widgets=[self.run, self.cancel], layout="horizontal", labels=False)
-        for container in (self._values, buttons):
-            container.margins = (0, 0, 0, 0)
-        self.extend([self._values, buttons])
-        self.panel = Panel(RESEARCH_USE)
-        self.native.layout().addWidget(self.panel, 1)
-        self.native.layout().addWidget(self.save.native)
+        buttons.margins = (0, 0, 0, 0)
+        self.panel = Panel()
+        layout = self.native.layout()
+        for part in (self._rows, buttons.native):
+            layout.addWidget(part)
+        layout.addWidget(self.panel, 1)
+        layout.addWidget(self.save.native)
+        layout.addWidget(QLabel(RESEARCH_USE))
+        self.native.setMinimumWidth(WIDTH_PX)
         self._explain()
 
     def _explain(self) -> None:
         spin = self.pixel_size.native
         spin.setDecimals(4)
-        spin.setSuffix(" µm")
         spin.setSpecialValueText("unknown")
-        self.folder.line_edit.native.setPlaceholderText("none: results stay in memory")
+        spin.setButtonSymbols(spin.ButtonSymbols.NoButtons)
+        self.folder.line_edit.native.setPlaceholderText("none: kept in memory")
+        self.folder.choose_btn.text = "Choose…"
         self.model.tooltip = "A model that comes with the plugin, or the folder of your own"
         self.region.tooltip = "Where to look for tissue; glass is never analysed"
         self.exclude.tooltip = "Shapes to leave out of the fat and of the tissue"
@@ -106,8 +122,7 @@ class AnalyseForm(Container):
         self.run.changed.connect(self.start)
         self.cancel.changed.connect(self.stop)
         self.save.changed.connect(self._ask_save)
-        from .view import camera_of
-
+        self.native.destroyed.connect(self._closed)
         camera_of(self.viewer).events.center.connect(self._look)
         camera_of(self.viewer).events.zoom.connect(self._look)
 
@@ -135,16 +150,14 @@ class AnalyseForm(Container):
         slide = None if self.slide.value is None else self.slide.value.metadata.get("slide")
         known = slide is not None and slide.um_per_px is not None
         if known:
-            y, x = slide.um_per_px
-            self.pixel_size.value = y
-            self.pixel_size.tooltip = f"{y:.5g} x {x:.5g} µm (height x width): {slide.scale_source}"
-        elif slide is not None:
-            self.pixel_size.tooltip = f"{slide.scale_source}. 0.25 is usual for 40x, 0.5 for 20x."
-        if not known and not self.pixel_size.enabled:
-            return
-        if not known:
-            self.pixel_size.value = 0
-        self.pixel_size.enabled = not known
+            self.pixel_size.value = slide.um_per_px[0]
+        elif self._scale_known:
+            self.pixel_size.value = 0  # what stood there belonged to another slide
+        self._scale_known = known
+        self.pixel_size.native.setReadOnly(known)
+        source = "" if slide is None else slide.scale_source
+        self.scale_source.setText(source)
+        self.scale_source.setToolTip(source)
 
     def _model_changed(self, value: Any) -> None:
         if value != CHOOSE:
@@ -155,7 +168,7 @@ class AnalyseForm(Container):
         self.model.value = folder or SHIPPED[0]
 
     def _region_changed(self, _: Any = None) -> None:
-        self.shapes.visible = self.region.value == SHAPES
+        self._rows.set_visible(self.shapes, self.region.value == SHAPES)
 
     # A run
 
@@ -203,8 +216,6 @@ class AnalyseForm(Container):
         return slide
 
     def _region_outlines(self, slide: Slide) -> list[Any]:
-        from .view import view_um
-
         if self.region.value == VIEW:
             return [view_um(self.viewer, self.slide.value, slide)]
         if self.region.value == WHOLE:
@@ -217,8 +228,6 @@ class AnalyseForm(Container):
         return self._outlines_of(self.shapes.value, slide)
 
     def _outlines_of(self, shapes: Any, slide: Slide) -> list[Any]:
-        from .view import shapes_um
-
         return [] if shapes is None else shapes_um(shapes, self.slide.value, slide)
 
     def start(self) -> None:
@@ -230,13 +239,16 @@ class AnalyseForm(Container):
         except SteatosisError as error:
             self._complain(str(error))
             return
-        from .view import Focus
-
-        self.report, self.labels = None, None
+        self.report, self.labels, self.tiles_done = None, None, 0
         self._image, self._focus = self.slide.value, Focus(request.slide)
         self._look()
         self.panel.begin()
         self._launch(self._analysis(request), "Analyse slide", self._analysed)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a run, or the writing of a report, is under way."""
+        return self._job is not None
 
     def stop(self) -> None:
         """End the run after the tile at work; what is stored can be taken up again."""
@@ -245,9 +257,13 @@ class AnalyseForm(Container):
             self.cancel.enabled = False
             self.panel.say("Stopping after this step…")
 
+    def _closed(self, _: Any = None) -> None:
+        if self._job is not None:
+            self._job.abandon()
+
     def _launch(self, steps: Any, text: str, on_end: Callable[[Outcome], None]) -> None:
         self.run.enabled, self.cancel.enabled, self.save.enabled = False, True, False
-        self._values.enabled = False
+        self._rows.setEnabled(False)
         self._job = Job(steps, text, on_item=self._happened, on_end=on_end)
 
     def _analysis(self, request: Request) -> Callable[[Callable[[], bool]], Iterator[Event]]:
@@ -277,17 +293,14 @@ class AnalyseForm(Container):
         elif isinstance(event, Ended):
             self.report = event.report
         else:
+            self.tiles_done = event.done
             self.panel.show_progress(event)
             self._job.show(event.done, event.total)
-            from .layers import is_shown
-
             if self._labels_alive() and event.inner and is_shown(self.labels, event.inner):
                 self._redraw()
 
     def _add_labels(self, event: Began) -> None:
         from napari.layers import Layer
-
-        from .layers import prediction_over
 
         data = prediction_over(event.prediction, self._image, event.plan.slide.um_per_px)
         layer = Layer.create(*data)
@@ -298,22 +311,27 @@ class AnalyseForm(Container):
     def _labels_alive(self) -> bool:
         return self.labels is not None and self.labels in self.viewer.layers
 
+    def _drop_empty_labels(self) -> None:
+        if self._labels_alive() and not self.tiles_done:
+            self.viewer.layers.remove(self.labels)
+
     def _refresh(self) -> None:
         if self._labels_alive():
             self.labels.refresh(extent=False, highlight=False)
 
     def _look(self, _: Any = None) -> None:
         """Tell the engine where the user looks."""
-        from .view import centre_um
-
         if self._focus is not None:
             self._focus.centre_um = centre_um(self.viewer, self._image, self._focus.slide)
 
     def _analysed(self, outcome: Outcome) -> None:
-        self._finish(outcome, "Stopped. What was done is shown; it is not measured.")
+        whole = self.report is not None  # a cancel that came after the last step changes nothing
+        stopped = "Stopped. What was done is shown; it is not measured."
+        self._finish(Outcome("done") if whole else outcome, stopped)
         self._redraw()
-        if self.report is None:
+        if not whole:
             self.panel.end()
+            self._drop_empty_labels()
             return
         self.panel.show_report(self.report)
         if self._labels_alive():
@@ -323,7 +341,7 @@ class AnalyseForm(Container):
         self._job, self._focus = None, None
         self.run.enabled, self.cancel.enabled = True, False
         self.save.enabled = self.report is not None
-        self._values.enabled = True
+        self._rows.setEnabled(True)
         self._slide_changed()
         if outcome.error is not None:
             self._complain(_text_of(outcome.error))
@@ -365,17 +383,18 @@ def _text_of(error: BaseException) -> str:
 
 
 def _warm_up() -> None:
-    """Load the default model once beside the window, so that the first run starts at once."""
-    import numpy as np
+    """Analyse a few drawn cells beside the window, so that the first run starts at once.
 
-    from ..imaging import find_tissue  # noqa: F401
-    from ..models import load_model
-    from ..pipelines.analyse import DEFAULT_MODEL
+    It imports what a run needs; importing on the GUI thread would hold the window up.
+    """
+    from napari.layers import Layer
+
+    from ..imaging import drawn_liver
+    from ..pipelines.analyse import analyse
 
     try:
-        model = load_model(DEFAULT_MODEL)
+        report = analyse(drawn_liver(WARM_PX, WARM_PX))
     except SteatosisError as error:
         log.info("The default model was not loaded ahead: %s", error)
         return
-    side = 4 * model.spec.multiple_px
-    model.predict(np.full((1, side, side, 3), 240, np.uint8))
+    Layer.create(*prediction_layer(report.prediction))  # compiles napari's colouring of labels

@@ -76,7 +76,8 @@ class Job:
         from napari.qt.threading import create_worker
         from napari.utils import cancelable_progress
 
-        self._stop, self._on_end, self._ended, job = threading.Event(), on_end, False, self
+        self._stop, self._ended, job = threading.Event(), False, self
+        self._on_item, self._on_end = on_item, on_end
 
         class Bar(cancelable_progress):
             def cancel(self) -> None:  # the button in the activity dock
@@ -87,16 +88,11 @@ class Job:
         self._worker = create_worker(
             drive, steps, self._stop, _start_thread=False, _ignore_errors=True
         )
-        self._worker.yielded.connect(on_item)
+        self._worker.yielded.connect(self._pass_on)
         self._worker.returned.connect(self._end)
         self._worker.aborted.connect(self._abort)
         self._worker.finished.connect(self._bar.close)
         self._worker.start()
-
-    @property
-    def is_stopping(self) -> bool:
-        """Whether it was cancelled and has not ended yet."""
-        return self._stop.is_set() and not self._ended
 
     def cancel(self) -> None:
         """Ask the job to stop after its current step; what is stored stays resumable."""
@@ -107,6 +103,15 @@ class Job:
         if self._bar.total != total:
             self._bar.total = total
         self._bar.update(done - self._bar.n)
+
+    def abandon(self) -> None:
+        """Stop, and call nobody any more: the window of the job has gone."""
+        self.cancel()
+        self._ended = True
+
+    def _pass_on(self, item: Any) -> None:
+        if not self._ended:
+            self._on_item(item)
 
     def _abort(self) -> None:
         self._end(Outcome("cancelled"))

@@ -1,4 +1,4 @@
-"""The lower half of the form: how far the run is, what to mind, and the numbers."""
+"""The two halves of the form: rows of fields; how far the run is, flags and numbers."""
 
 from __future__ import annotations
 
@@ -6,27 +6,52 @@ import math
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QLabel, QProgressBar, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QProgressBar, QVBoxLayout, QWidget
 
 from .results import ResultTable
 
 if TYPE_CHECKING:
+    from magicgui.widgets import Widget
+
     from ..core.report import Report
     from ..pipelines.segment import Progress
 
 MIND = "background: #7a5b00; color: white; border-radius: 3px; padding: 6px;"
 
 
+class Rows(QWidget):
+    """Fields under each other, their labels in one column."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._layout = QFormLayout(self)
+        self._layout.setContentsMargins(0, 0, 0, 0)
+        self._layout.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        self._rows: dict[int, QWidget] = {}
+
+    def add(self, field: Widget, beside: QWidget | None = None) -> None:
+        """Add a field under its label, with something beside it."""
+        row = field.native
+        if beside is not None:
+            row = QWidget()
+            across = QHBoxLayout(row)
+            across.setContentsMargins(0, 0, 0, 0)
+            across.addWidget(field.native)
+            across.addWidget(beside, 1)
+        self._rows[id(field)] = row
+        self._layout.addRow("" if field.label == field.name else field.label, row)
+
+    def set_visible(self, field: Widget, visible: bool) -> None:
+        """Show or hide a field with its label."""
+        row = self._rows[id(field)]
+        row.setVisible(visible)
+        self._layout.labelForField(row).setVisible(visible)
+
+
 class Panel(QWidget):
-    """Bar, status line, flags and result table.
+    """Bar, status line, flags and result table."""
 
-    Parameters
-    ----------
-    notice : str
-        Stands below the table.
-    """
-
-    def __init__(self, notice: str) -> None:
+    def __init__(self) -> None:
         super().__init__()
         self.bar = QProgressBar()
         self.bar.setTextVisible(True)
@@ -40,7 +65,6 @@ class Panel(QWidget):
         for widget in (self.bar, self.status, self.flags):
             layout.addWidget(widget)
         layout.addWidget(self.table, 1)
-        layout.addWidget(QLabel(notice))
         self.end()
 
     def begin(self) -> None:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from ..core.report import Measurement, Report
 
 COLUMNS = ("Measure", "Value", "95 % interval")
-UNITS = {"mm^2": "mm²", "um^2": "µm²", "um": "µm", "1/mm^2": "1/mm²"}
+UNITS = {"mm^2": "mm²", "um^2": "µm²", "um": "µm", "1/mm^2": "/mm²"}
 
 
 class ResultTable(QTableWidget):
@@ -23,7 +23,6 @@ class ResultTable(QTableWidget):
         self.setHorizontalHeaderLabels(COLUMNS)
         self.verticalHeader().hide()
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.setAlternatingRowColors(True)
         header = self.horizontalHeader()
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)

@@ -51,8 +51,9 @@ def small_slide() -> Slide:
     from ..imaging import drawn_liver
 
     drawn = drawn_liver(SIDE_PX, SIDE_PX, seed=SEED)
-    pixels = drawn.read(Region(y=0, x=0, height=SIDE_PX, width=SIDE_PX))
-    return replace(drawn, source=Repeated((pixels,)))
+    wholes = [Region(y=0, x=0, height=one.height, width=one.width) for one in drawn.levels]
+    levels = (drawn.read(whole, number) for number, whole in enumerate(wholes))
+    return replace(drawn, source=Repeated(tuple(levels)))
 
 
 def large_slide() -> Slide:
@@ -65,7 +66,7 @@ def large_slide() -> Slide:
         small,
         path=f"drawn liver {side} x {side}, one piece {TIMES * TIMES} times",
         source=Repeated(tuple(box_mean(pixels, n) for n in shrinks)),
-        levels=tuple(Level(side // n, side // n, float(n), i) for i, n in enumerate(shrinks)),
+        levels=tuple(Level(side // n, side // n, float(n), k) for k, n in enumerate(shrinks)),
         fingerprint=f"{small.fingerprint} x {TIMES}",
     )
 

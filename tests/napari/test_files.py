@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+from napari.utils.notifications import notification_manager
+from npe2 import PluginManager, io_utils
+
+from brightness_model import BrightnessModel
+from discs import disc_slide
+from made_slides import aperio, ome_zarr, png, stained
+from napari_steatosis._napari.files import get_reader
+from napari_steatosis.core.errors import CannotOpenError
+from napari_steatosis.io.write_slide import write_slide
+from napari_steatosis.pipelines.segment import segment
+
+OURS = "napari-steatosis"
+
+
+@pytest.fixture(autouse=True)
+def discovered():
+    PluginManager.instance().discover()
+
+
+def layers_of(path: Path) -> list:
+    return io_utils.read([str(path)], plugin_name=OURS, stack=False)
+
+
+def warnings_shown() -> list[str]:
+    return [n.message for n in notification_manager.records if n.severity == "warning"]
+
+
+def test_an_svs_opens_as_one_rgb_pyramid_in_um(tmp_path):
+    path = aperio(tmp_path, stained(1500, 1301))
+    viewer = ViewerModel()
+    (layer,) = viewer.open(path, plugin=OURS)
+    assert layer.name == "slide.svs"
+    assert layer.multiscale
+    assert layer.rgb
+    assert tuple(layer.scale) == (0.5, 0.5)
+    assert [str(unit) for unit in layer.units] == ["micrometer", "micrometer"]
+    assert layer.metadata["slide"].path == str(path)
+    assert layer.data[0].shape == (1500, 1301, 3)
+    assert np.array_equal(np.asarray(layer.data[0][:64, :64]), stained(1500, 1301)[:64, :64])
+
+
+def test_an_svs_without_a_pixel_size_opens_in_px_and_says_so(shared_data):
+    path = next((shared_data / "slides" / "aperio").glob("TCGA-CR-7395*.svs"))
+    before = len(warnings_shown())
+    ((levels, options, kind),) = layers_of(path)
+    assert kind == "image"
+    assert "scale" not in options
+    assert "units" not in options
+    assert max(levels[-1].shape) <= 1000
+    (said,) = warnings_shown()[before:]
+    assert path.name in said
+    assert "Pixel size" in said
+
+
+def test_the_real_region_of_a_slide(shared_data):
+    path = shared_data / "slides" / "aperio" / "CMU-1-Small-Region.svs"
+    ((levels, options, _),) = layers_of(path)
+    assert levels[0].shape == (2967, 2220, 3)
+    assert options["scale"] == pytest.approx((0.499, 0.499))
+
+
+@pytest.mark.parametrize("version", ["0.4", "0.5"])
+def test_an_ome_zarr_folder_opens_as_one_rgb_image(tmp_path, version):
+    rgb = stained(300, 420)
+    ((levels, options, _),) = layers_of(ome_zarr(tmp_path, rgb, version=version))
+    assert options["rgb"]
+    assert options["scale"] == (0.5, 0.5)
+    assert np.array_equal(levels[0][:], rgb)
+
+
+def test_a_small_picture_is_one_array(tmp_path):
+    viewer = ViewerModel()
+    (layer,) = viewer.open(png(tmp_path, stained(90, 29)), plugin=OURS)
+    assert layer.rgb
+    assert not layer.multiscale
+    assert layer.data.shape == (90, 29, 3)
+
+
+def test_a_results_store_opens_as_labels_that_lie_on_the_slide(tmp_path):
+    fat = segment(disc_slide(), BrightnessModel(), store=tmp_path / "a.zarr", tile_px=512)
+    viewer = ViewerModel()
+    (layer,) = viewer.open(tmp_path / "a.zarr", plugin=OURS)
+    assert type(layer).__name__ == "Labels"
+    assert tuple(layer.scale) == (0.5, 0.5)
+    assert [str(unit) for unit in layer.units] == ["micrometer", "micrometer"]
+    assert list(layer.features["class"]) == ["not analysed", "tissue", "fat"]
+    assert np.array_equal(np.asarray(layer.data[0]), np.asarray(fat.levels[0]))
+    assert layer.get_color(1)[3] == 0  # tissue shows through
+    assert layer.get_color(2)[3] > 0
+
+
+def test_a_folder_with_slide_and_results_gives_both(tmp_path):
+    path = write_slide(disc_slide(), tmp_path / "liver.ome.zarr")
+    segment(disc_slide(), BrightnessModel(), store=path, tile_px=512)
+    assert [kind for _, _, kind in layers_of(path)] == ["image", "labels"]
+
+
+def broken_svs(folder: Path) -> Path:
+    path = folder / "text.svs"
+    path.write_text("this is no slide")
+    return path
+
+
+def empty_zarr(folder: Path) -> Path:
+    path = folder / "empty.zarr"
+    path.mkdir()
+    return path
+
+
+@pytest.mark.parametrize("make", [broken_svs, empty_zarr])
+def test_what_cannot_be_opened_is_one_clear_error(tmp_path, make):
+    path = make(tmp_path)
+    with pytest.raises(CannotOpenError, match=path.name):
+        layers_of(path)
+
+
+def test_other_folders_are_left_to_other_readers(tmp_path):
+    (tmp_path / "note.txt").write_text("nothing of ours")
+    assert get_reader(str(tmp_path)) is None
+    assert get_reader([str(tmp_path), str(tmp_path)]) is None
+
+
+@pytest.mark.parametrize(("key", "side"), [("liver_small", 2048), ("liver_large", 16384)])
+def test_samples(key, side):
+    viewer = ViewerModel()
+    (layer,) = viewer.open_sample(OURS, key)
+    slide = layer.metadata["slide"]
+    assert slide.shape == (side, side)
+    assert slide.um_per_px == (0.5, 0.5)
+    assert layer.data[-1].shape == (512, 512, 3)
+    overview = np.asarray(layer.data[-1])
+    assert overview.std() > 10

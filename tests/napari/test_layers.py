@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+from napari.layers import Image, Labels, Layer, Shapes
+
+from discs import disc_slide
+from napari_steatosis._napari.layers import (
+    data_to_world,
+    is_shown,
+    prediction_layer,
+    prediction_over,
+    slide_layer,
+)
+from napari_steatosis._napari.view import Focus, shapes_um, view_um
+from napari_steatosis.core.errors import BadValueError
+from napari_steatosis.core.geometry import Frame, Region
+from napari_steatosis.core.prediction import Prediction
+from napari_steatosis.imaging import mask_of_polygons
+
+
+@pytest.fixture
+def slide():
+    return disc_slide()
+
+
+@pytest.fixture
+def image(slide) -> Image:
+    return Layer.create(*slide_layer(slide))
+
+
+def coarse_prediction(factor: int = 4) -> Prediction:
+    levels = [np.ones((325 >> n, 275 >> n), np.uint8) for n in range(2)]
+    return Prediction("fat", levels, ("tissue", "fat"), Frame((0.5, 0.5)).coarser(factor))
+
+
+def test_a_coarse_result_lies_on_its_slide_to_the_half_pixel(slide, image):
+    labels = Layer.create(*prediction_over(coarse_prediction(), image, slide.um_per_px))
+    # The centre of block (4, 4) of 4 x 4 px is px 17.5 of the slide.
+    assert labels.data_to_world((4, 4)) == pytest.approx(image.data_to_world((17.5, 17.5)))
+    alone = Layer.create(*prediction_layer(coarse_prediction()))
+    assert alone.data_to_world((4, 4)) == pytest.approx(labels.data_to_world((4, 4)))
+
+
+def test_a_result_follows_a_slide_layer_that_was_moved_turned_and_scaled(slide, image):
+    image.scale, image.translate, image.rotate = (2, 2), (100, -30), 30
+    labels = Layer.create(*prediction_over(coarse_prediction(), image, slide.um_per_px))
+    for point in ((0, 0), (10, 200)):
+        on_slide = np.multiply(point, 4) + 1.5
+        assert labels.data_to_world(point) == pytest.approx(image.data_to_world(on_slide))
+    assert labels.units == image.units
+
+
+def test_a_slide_without_pixel_size_keeps_its_world_in_px(slide, image):
+    image.scale, image.units = (1, 1), ("pixel", "pixel")
+    labels = Layer.create(*prediction_over(coarse_prediction(), image, slide.um_per_px))
+    assert labels.data_to_world((4, 4)) == pytest.approx((17.5, 17.5))
+
+
+def test_matrix_of_a_layer(image):
+    image.scale, image.translate = (3, 5), (7, 11)
+    assert data_to_world(image) @ (1, 2, 1) == pytest.approx((10, 21, 1))
+
+
+@pytest.mark.parametrize("kind", ["rectangle", "ellipse", "polygon"])
+def test_shapes_become_masks_in_um_of_the_slide(slide, image, kind):
+    box = np.array([(100, 100), (100, 300), (200, 300), (200, 100)])  # um: 100 x 200
+    shapes = Shapes([box], shape_type=[kind], units=("um", "um"))
+    image.translate = (50, 0)
+    mask = mask_of_polygons(shapes_um(shapes, image, slide), um_per_px=1.0)
+    area = 100 * 200 * (np.pi / 4 if kind == "ellipse" else 1)
+    assert mask.area_mm2 * 1e6 == pytest.approx(area, rel=0.01)
+    rows, columns = np.nonzero(mask.values)
+    centre = mask.frame.to_um([(rows.mean(), columns.mean())])[0]
+    assert centre == pytest.approx((100, 200), abs=1)
+
+
+def test_shapes_drawn_in_nm_on_a_slide_in_um(slide, image):
+    box = 1000 * np.array([(0, 0), (0, 300), (200, 300), (200, 0)])
+    shapes = Shapes([box], units=("nm", "nm"))
+    (outline,) = shapes_um(shapes, image, slide)
+    assert outline.max(0) == pytest.approx((200, 300))
+
+
+def test_lines_hold_no_area(slide, image):
+    shapes = Shapes([[(0, 0), (9, 9)]], shape_type=["line"], name="a line")
+    with pytest.raises(BadValueError, match="a line"):
+        shapes_um(shapes, image, slide)
+
+
+def test_the_view_ends_at_the_slide(slide):
+    viewer = ViewerModel()
+    image = viewer.add_layer(Layer.create(*slide_layer(slide)))
+    viewer.canvas.size = (100, 200)
+    viewer.scene.camera.zoom = 2.0
+    viewer.scene.camera.center = (0, 40.0, 300.0)
+    seen = view_um(viewer, image, slide)
+    assert seen.min(0) == pytest.approx((15, 250))
+    assert seen.max(0) == pytest.approx((65, 350))
+    viewer.scene.camera.center = (0, 0.0, 300.0)
+    assert view_um(viewer, image, slide).min(0) == pytest.approx((0, 250))
+    viewer.scene.camera.center = (0, -500.0, 300.0)
+    with pytest.raises(BadValueError, match="no part"):
+        view_um(viewer, image, slide)
+
+
+def test_the_focus_is_in_px_of_the_plane(slide):
+    focus = Focus(slide)
+    assert focus() is None
+    focus.centre_um = (40.0, 60.0)
+    assert focus() is None
+    focus.frame = Frame((2.0, 2.0))
+    assert focus() == (20.0, 30.0)
+
+
+def test_only_tiles_in_the_loaded_window_are_drawn_again():
+    data = [np.zeros((1024 >> n, 1024 >> n), np.uint8) for n in range(3)]
+    layer = Labels(data, multiscale=True)
+    layer.data_level, layer.corner_pixels = 1, np.array([(10, 20), (100, 200)])
+    assert is_shown(layer, Region(y=150, x=100, height=10, width=10))
+    assert not is_shown(layer, Region(y=300, x=100, height=10, width=10))
