@@ -76,7 +76,17 @@ def test_outlines_lie_on_the_droplets_of_the_slide(report, prediction, tmp_path)
     assert np.array_equal(painted, rgb[..., 0] == 245)
 
 
-def test_quickly_told_what_each_is(report, tmp_path):
+def test_coordinates_count_from_the_corner_of_the_first_pixel_of_the_slide(tmp_path):
+    classes = np.ones((60, 80), np.uint8)
+    classes[10:20, 30:44] = 2
+    (path,) = write(measure(on_slide(classes)), tmp_path / "slide.geojson")
+    (droplet,) = droplets(path)
+    (ring,) = droplet["geometry"]["coordinates"]
+    assert sorted(map(tuple, ring[:-1])) == [(60, 20), (60, 40), (88, 20), (88, 40)]
+    assert ring[0] == ring[-1]
+
+
+def test_each_feature_says_what_it_is(report, tmp_path):
     (path,) = write(report, tmp_path / "slide.geojson")
     tissue, *rest = features(path)
     assert tissue["properties"]["objectType"] == "annotation"

@@ -77,8 +77,8 @@ def number(value: float) -> str:
 
     Examples
     --------
-    >>> number(1234567.0), number(0.012345), number(float("nan"))
-    ('1,234,567', '0.01234', '–')
+    >>> number(1234567.0), number(0.0123456), number(float("nan"))
+    ('1,234,567', '0.01235', '–')
     """
     if math.isnan(value):
         return "–"
