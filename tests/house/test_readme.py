@@ -44,10 +44,15 @@ def commands(page: Path) -> list[list[str]]:
 
 
 @pytest.fixture(scope="module")
-def slide(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small drawn liver under the name that the pages use."""
-    drawn = st.drawn_liver(2048, 2048, seed=17)
-    return write_slide(drawn, tmp_path_factory.mktemp("drawn") / "liver_017.ome.zarr")
+def slides(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
+    """Drawn livers under the name that the pages use, by their side in px."""
+    return {
+        side: write_slide(
+            st.drawn_liver(side, side, seed=17),
+            tmp_path_factory.mktemp(f"drawn-{side}") / "liver_017.ome.zarr",
+        )
+        for side in (1024, 2048)
+    }
 
 
 def run_page(page: Path, slide: Path, folder: Path) -> subprocess.CompletedProcess[str]:
@@ -59,8 +64,10 @@ def run_page(page: Path, slide: Path, folder: Path) -> subprocess.CompletedProce
     )
 
 
-def test_the_script_in_the_readme_measures_and_writes(slide: Path, tmp_path: Path) -> None:
-    done = run_page(README, slide, tmp_path)
+def test_the_script_in_the_readme_measures_and_writes(
+    slides: dict[int, Path], tmp_path: Path
+) -> None:
+    done = run_page(README, slides[2048], tmp_path)  # large enough for an interval
     assert done.returncode == 0, done.stderr
     found = re.fullmatch(r"([\d.]+) % \(95 % CI ([\d.]+) to ([\d.]+)\)\n", done.stdout)
     assert found is not None, done.stdout
@@ -74,16 +81,18 @@ def test_the_script_in_the_readme_measures_and_writes(slide: Path, tmp_path: Pat
     "page", [page for page in PAGES[1:] if blocks(page, "python")], ids=name_of
 )
 def test_the_python_blocks_of_a_page_run_as_one_script(
-    page: Path, slide: Path, tmp_path: Path
+    page: Path, slides: dict[int, Path], tmp_path: Path
 ) -> None:
-    done = run_page(page, slide, tmp_path)
+    done = run_page(page, slides[1024], tmp_path)
     assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if commands(page)], ids=name_of)
 def test_the_shell_commands_of_a_page_exist_with_their_options(page: Path) -> None:
     known = {
-        name: {option for given in command.params for option in (*given.opts, *given.secondary_opts)}
+        name: {
+            option for given in command.params for option in (*given.opts, *given.secondary_opts)
+        }
         for name, command in typer.main.get_command(app).commands.items()
     }
     unknown = [
