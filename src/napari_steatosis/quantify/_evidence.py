@@ -118,6 +118,8 @@ class _Counter:
         self.counts = SquareCounts((side[0], side[1]), zeros, zeros.copy())
 
     def add(self, y: int, band: NDArray[np.uint8]) -> None:
+        if not band.any():
+            return
         height, width = self.counts.side_px
         for start, end in _cuts(y, len(band), height):
             rows = band[start - y : end - y]

@@ -62,8 +62,11 @@ def components(band: NDArray[np.uint8], value: int) -> tuple[NDArray[np.int32], 
     """Label one class; pixels hang together along their sides, not their corners."""
     from scipy import ndimage
 
+    inside = band == value
+    if not inside.any():  # most of a slide
+        return np.zeros((0, 0), np.int32), 0
     labels = np.empty(band.shape, np.int32)
-    return labels, ndimage.label(band == value, output=labels)
+    return labels, ndimage.label(inside, output=labels)
 
 
 @dataclass
