@@ -130,9 +130,7 @@ def analyse_steps(
     slide.frame()  # a missing pixel size is asked for before anything is computed
     if isinstance(request.model, str):
         yield Stage(f"Loading the model {request.model}")
-        model: Model = load_model(
-            request.model, device=request.device, precision=request.precision
-        )
+        model: Model = load_model(request.model, device=request.device, precision=request.precision)
     else:
         model = request.model
     yield Stage("Finding tissue")
