@@ -32,6 +32,7 @@ def run(steps, qtbot, act=lambda job, items: None) -> tuple[Outcome, list[int]]:
 
     def on_item(item):
         items.append(item)
+        job.show(len(items), 1000)
         act(job, items)
 
     job = Job(steps, "counting", on_item=on_item, on_end=outcomes.append)

@@ -51,7 +51,7 @@ def drive(steps: Steps, stop: threading.Event) -> Generator[Any, None, Outcome]:
 
 
 class Job:
-    """A running job with a bar in napari's activity dock. Create it on the GUI thread.
+    """A running job, which can have a bar in napari's activity dock. Create it on the GUI thread.
 
     Parameters
     ----------
@@ -74,24 +74,16 @@ class Job:
         on_end: Callable[[Outcome], None],
     ) -> None:
         from napari.qt.threading import create_worker
-        from napari.utils import cancelable_progress
 
-        self._stop, self._ended, job = threading.Event(), False, self
+        self._stop, self._ended, self._text, self._bar = threading.Event(), False, text, None
         self._on_item, self._on_end = on_item, on_end
-
-        class Bar(cancelable_progress):
-            def cancel(self) -> None:  # the button in the activity dock
-                super().cancel()
-                job.cancel()
-
-        self._bar = Bar(total=0, desc=text)
         self._worker = create_worker(
             drive, steps, self._stop, _start_thread=False, _ignore_errors=True
         )
         self._worker.yielded.connect(self._pass_on)
         self._worker.returned.connect(self._end)
         self._worker.aborted.connect(self._abort)
-        self._worker.finished.connect(self._bar.close)
+        self._worker.finished.connect(self._close_bar)
         self._worker.start()
 
     def cancel(self) -> None:
@@ -99,10 +91,30 @@ class Job:
         self._stop.set()
 
     def show(self, done: int, total: int) -> None:
-        """Move the bar in the activity dock."""
-        if self._bar.total != total:
-            self._bar.total = total
+        """Move the bar in the activity dock; it appears with the first call.
+
+        Not before: while there is a bar napari turns a wheel beside it, which without a
+        graphics card costs as much as the work itself.
+        """
+        if self._bar is None:
+            self._bar = self._new_bar(total)
         self._bar.update(done - self._bar.n)
+
+    def _new_bar(self, total: int) -> Any:
+        from napari.utils import cancelable_progress
+
+        job = self
+
+        class Bar(cancelable_progress):
+            def cancel(self) -> None:  # the button in the activity dock
+                super().cancel()
+                job.cancel()
+
+        return Bar(total=total, desc=self._text)
+
+    def _close_bar(self) -> None:
+        if self._bar is not None:
+            self._bar.close()
 
     def abandon(self) -> None:
         """Stop, and call nobody any more: the window of the job has gone."""

@@ -71,7 +71,8 @@ class Panel(QWidget):
         """Show that a run has begun, and clear what the last one left."""
         self.table.show_report(None)
         self.flags.hide()
-        self.bar.setRange(0, 0)
+        self.bar.setRange(0, 1)  # an animated bar would have the whole canvas drawn all the time
+        self.bar.setValue(0)
 
     def end(self) -> None:
         """Show that nothing runs."""

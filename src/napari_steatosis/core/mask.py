@@ -60,6 +60,20 @@ class Mask:
         found = self.values[np.ix_(rows, columns)]
         return found & inside_rows[:, None] & inside_columns[None, :]
 
+    def touches(self, region: Region, frame: Frame) -> bool:
+        """Say whether `on` would hold any yes, without sampling every pixel.
+
+        Examples
+        --------
+        >>> mask = Mask(np.array([[True, False]]), Frame((8.0, 8.0)))
+        >>> mask.touches(Region(y=0, x=9, height=9, width=9), Frame((1.0, 1.0)))
+        False
+        """
+        rows, inside_rows = self._index(0, region.y, region.height, frame)
+        columns, inside_columns = self._index(1, region.x, region.width, frame)
+        place = np.ix_(np.unique(rows[inside_rows]), np.unique(columns[inside_columns]))
+        return bool(self.values[place].any())
+
     def __and__(self, other: Mask) -> Mask:
         """Return where both say yes, at the resolution of the finer of the two."""
         fine, coarse = sorted((self, other), key=lambda mask: mask.frame.um2_per_px)

@@ -157,7 +157,7 @@ def plan_segmentation(
         multiple_px=spec.multiple_px,
     )
     tiles = tuple(
-        tile.index for tile in grid if within is None or within.on(tile.inner, plane.frame).any()
+        tile.index for tile in grid if within is None or within.touches(tile.inner, plane.frame)
     )
     if not tiles:
         raise NoTissueError(
