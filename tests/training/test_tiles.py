@@ -82,3 +82,12 @@ def test_batches_are_decided_by_the_generator():
     tiles = list(drawn_tiles(2, seed=1, side_px=64))
     one, two = (next(batches([(1.0, tiles)], np.random.default_rng(3), crop_px=32)) for _ in "ab")
     assert np.array_equal(one[0].numpy(), two[0].numpy())
+
+
+def test_drawn_tiles_show_what_is_fat_and_what_is_not():
+    tiles = list(drawn_tiles(20, seed=6, side_px=208))
+    white = np.array([(tile.image.min(axis=2) > 205).mean() for tile in tiles])
+    fat = np.array([tile.fat_fraction for tile in tiles])
+    assert (fat == 0).sum() >= 5
+    assert (fat > 0.2).sum() >= 3
+    assert ((white - fat) > 0.1).sum() >= 5

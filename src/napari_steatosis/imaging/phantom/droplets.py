@@ -62,10 +62,13 @@ class Fat:
         Seed of the drawn liver.
     size : float
         Share of fat in large droplets, 0 to 1.
+    swelling : float
+        Growth of the large droplets, at the cost of the others, 0 to 1.
     """
 
     seed: int
     size: float
+    swelling: float
 
     def candidates(self, box: Box, most: float) -> list[Droplets]:
         """Return per size class what may lie in a box, and around it what may displace it.
@@ -84,18 +87,21 @@ class Fat:
 
     def _of_class(self, order: int, box: Box, most: float) -> Droplets:
         name, pitch = CLASSES[order]
-        lattice = Lattice(self.seed, f"{name} droplet", pitch, 0.95)
+        swelling = self.swelling if name == "large" else 0.0
+        # Swollen droplets shove each other into a more even mosaic.
+        pitch *= 1 + 0.3 * swelling
+        lattice = Lattice(self.seed, f"{name} droplet", pitch, 0.95 - 0.55 * swelling)
         i, j = (a.ravel() for a in lattice.squares(box))
         y, x = lattice.points(i, j)
         rarity = lattice.draw(i, j, "there") / np.maximum(self._richness(name, y, x), 1e-6)
         there = rarity < most
         i, j, y, x, rarity = i[there], j[there], y[there], x[there], rarity[there]
         low, high = RADII_UM[name]
-        middle = {"large": 7 + 7 * self.size, "middle": 4.4, "small": 2.1}[name]
+        middle = {"large": 7 + 7 * (self.size + swelling), "middle": 4.4, "small": 2.1}[name]
         outlines = Ellipses(
             y,
             x,
-            np.clip(middle * np.exp(0.33 * _bell(lattice, i, j)), low, high),
+            np.clip(middle * np.exp((0.33 - 0.13 * swelling) * _bell(lattice, i, j)), low, high),
             1 + 0.3 * lattice.draw(i, j, "stretch").astype(np.float64) ** 2,
             np.pi * lattice.draw(i, j, "angle").astype(np.float64),
             lattice.draw(i, j, "mark").astype(np.float64),
@@ -113,6 +119,7 @@ class Fat:
         field = share * gathering(self.seed, zone(self.seed, y, x), y, x)
         if name == "large":
             return field
+        field = field * np.float32(1 - 0.9 * self.swelling)
         cluster = noise(y, x, 19.0, key_of(self.seed, f"{name} cluster"))
         return field * np.clip(3.2 * cluster - 0.75, 0.02, 3)
 

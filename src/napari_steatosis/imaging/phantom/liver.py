@@ -73,9 +73,7 @@ class DrawnLiver:
     def scene(self) -> Scene:
         """What is drawn, free of pixels."""
         um = self.um_per_px
-        outline = Outline(
-            self.shape, self.height * um, self.width * um, self.seed, self.style.tears
-        )
+        outline = Outline(self.shape, self.height * um, self.width * um, self.seed, self.style)
         return Scene(self.seed, self.style, outline, self.fat_percent)
 
     @property
@@ -113,7 +111,8 @@ class DrawnLiver:
     def truth(self, region: Region) -> NDArray[np.uint8]:
         """Return the true classes of a region of level 0 as ``(height, width) uint8``.
 
-        0 is glass, cracks and the lumina of vessels; 1 is tissue without fat; 2 is fat.
+        0 is glass, cracks, holes, gaps between loose fibres and the lumina of vessels; 1 is
+        tissue without fat; 2 is fat.
         """
         out = np.zeros((region.height, region.width), np.uint8)
         for part, classes, _ in self._truths(region):
@@ -167,7 +166,7 @@ class DrawnLiver:
             reader="drawn",
             source=self,
             levels=tuple(virtual_levels(self._sizes())),
-            fingerprint=digest({**values, "style": self.style.as_dict(), "drawing": 1}),
+            fingerprint=digest({**values, "style": self.style.as_dict(), "drawing": 2}),
             um_per_px=(self.um_per_px, self.um_per_px),
             scale_source="drawn at this pixel size",
         )

@@ -49,7 +49,8 @@ GATHERING_MEAN = 0.86
 @lru_cache(maxsize=64)
 def _tissue_colour(scene: Scene) -> Doubles:
     """Return the mean colour of the tissue without fat, from small windows drawn in full."""
-    outline = replace(scene.outline, shape="everywhere", tears=0.0)
+    whole = replace(scene.style, tears=0.0, holes=0.0, loose=0.0)
+    outline = replace(scene.outline, shape="everywhere", style=whole)
     plain = replace(scene, outline=outline, fat_percent=0.0)
     corners = (100, 700, 1500, 2600)
     windows = [paint(plain, View(y, x, 96, 96, 1.0), 1) for y in corners for x in corners]

@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .cells import hepatocyte_nuclei, lining_nuclei, mosaic, scattered
+from .damage import loose
+from .debris import fragments, spilt
 from .droplets import Droplets
 from .grain import grain, soften
 from .lattice import Doubles, Floats, key_of, noise
@@ -77,10 +79,13 @@ def _stains(scene: Scene, view: View, step: int) -> tuple[Floats, Floats, Floats
     wall = _edge(stamp(vessels.walls, under, 6.0).distance, 2.5)
     ragged = 14 * (noise(under.rows, under.columns, 22.0, key_of(scene.seed, "tract edge")) - 0.5)
     tract = np.maximum(_edge(stamp(vessels.tracts, under, 20.0).distance + ragged, 8.0), wall)
+    slack = _slack(scene, under)
+    tract = np.maximum(tract, slack)
     fields = _coarse_fields(scene, under, cells.border, cells.shade, cells.clear)
     foam, body, purple = fields
     if (tract > 0).any():
-        body = body + tract * (_fibres(scene.seed, under) - body)
+        fibres = _fibres(scene.seed, under) * (1 - 0.35 * slack)
+        body = body + tract * (fibres - body)
     purple = purple + tract * (0.12 - purple)
     sinusoid = np.where(tract > 0.2, np.float32(-4), cells.sinusoid)
     eosin, haematoxylin = view.refine(body, step), view.refine(purple, step)
@@ -92,13 +97,26 @@ def _stains(scene: Scene, view: View, step: int) -> tuple[Floats, Floats, Floats
     inside_lumen = _edge(view.refine(lumen, step), soft)
     fade = 1 - inside_lumen * np.float32(0.98)
     eosin, haematoxylin = eosin * fade, haematoxylin * fade
-    blood = _red_cells(scene, view, np.maximum(inside_sinusoid, inside_lumen))
+    tissue = _edge(-view.refine(deep, step), soft)
+    spill = (1 - tissue) * view.refine(spilt(scene, under, deep), step)
+    blood = _red_cells(scene, view, np.maximum(np.maximum(inside_sinusoid, inside_lumen), spill))
     droplets, near = scene.stamped(view)
     haematoxylin, eosin = _nuclei(scene, view, vessels, droplets, (haematoxylin, eosin))
     clear = _fat(style, droplets, near, view)
     eosin, haematoxylin, blood = eosin * clear, haematoxylin * clear, blood * clear
-    tissue = _edge(-view.refine(deep, step), soft)
-    return haematoxylin * tissue, eosin * tissue, blood * tissue
+    haematoxylin, eosin = haematoxylin * tissue, eosin * tissue
+    blood = blood * np.maximum(tissue, spill)
+    if style.debris > 0 and (tissue < 1).any():
+        purple, pink = (stain * (1 - tissue) for stain in fragments(scene, view))
+        haematoxylin, eosin = haematoxylin + purple, eosin + pink
+    return haematoxylin, eosin, blood
+
+
+def _slack(scene: Scene, under: View) -> Floats:
+    """Return where the tissue is loose, 0 to 1."""
+    if scene.style.loose <= 0:
+        return np.zeros((under.height, under.width), np.float32)
+    return _edge(-loose(scene.seed, scene.style, under.rows, under.columns), 8.0)
 
 
 def _fibres(seed: int, under: View) -> Floats:
@@ -127,6 +145,12 @@ def _coarse_fields(
     foam = foam + 0.8 * np.clip(clear * 8 - 7.0, 0, 1) * style.foam
     eosin = eosin * (1 - 0.35 * foam * np.clip(border / 3, 0, 1))
     purple = style.basophilia * (0.8 + 0.5 * (1 - zonal) + 0.3 * slow + 0.3 * (shade - 0.5))
+    place = noise(y, x, 140.0, key_of(seed, "pallor")) - (1.02 - 0.55 * style.pallor)
+    pale = np.clip(5 * place, 0, 1)
+    if pale.any():
+        fleck = np.clip(5 * (noise(y, x, 5.5, key_of(seed, "fleck")) - 0.58), 0, 1)
+        left = (1 - 0.45 * pale) * (1 - 0.85 * pale * fleck)
+        eosin, purple, foam = eosin * left, purple * left, np.maximum(foam, pale)
     return foam, eosin, purple
 
 
@@ -192,6 +216,8 @@ def _nuclei(
     free = (vessels.tracts.distance(large.y, large.x) > 4) & (
         vessels.walls.distance(large.y, large.x) > 3
     )
+    if style.loose > 0:
+        free &= loose(seed, style, large.y, large.x) < 0
     large = _pushed(large.where(free), droplets)
     near = stamp(large, view, 4.0)
     inside = _edge(near.distance, max(0.9, view.um))

@@ -63,7 +63,7 @@ class Scene:
     @property
     def fat(self) -> Fat:
         """Where droplets could lie."""
-        return Fat(self.seed, self.style.size)
+        return Fat(self.seed, self.style.size, self.style.swelling)
 
     def _holds(self, shapes: Ellipses, vessels: Vessels) -> NDArray[np.bool_]:
         deep = self.outline.depth(shapes.y, shapes.x)

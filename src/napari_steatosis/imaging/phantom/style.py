@@ -41,8 +41,20 @@ class Style:
         Density of small dark cells, 0 to 1.
     tears : float
         Amount of cracks, 0 to 1.
+    holes : float
+        Amount of ragged holes, 0 to 1.
+    loose : float
+        Amount of loose tissue, fibres with gaps between them, 0 to 1.
+    fray : float
+        Roughness of edges and of the rims of holes, 0 to 1.
+    debris : float
+        Amount of fragments and red cells on glass and in holes, 0 to 1.
+    pallor : float
+        Amount of washed-out cytoplasm with small clear flecks that are no fat, 0 to 1.
     size : float
         Share of the fat area in large droplets: 0 is microvesicular, 1 macrovesicular.
+    swelling : float
+        Growth of the large droplets, at the cost of the others, 0 to 1.
     haze : float
         Stain left inside small droplets, 0 to 1.
     blur : float
@@ -63,7 +75,13 @@ class Style:
     halos: float = 0.1
     inflammation: float = 0.15
     tears: float = 0.3
+    holes: float = 0.1
+    loose: float = 0.1
+    fray: float = 0.2
+    debris: float = 0.2
+    pallor: float = 0.1
     size: float = 0.6
+    swelling: float = 0.0
     haze: float = 0.5
     blur: float = 0.4
 
@@ -91,6 +109,12 @@ class Style:
             size=float(random.uniform(0.15, 0.95)),
             haze=float(random.uniform(0.1, 0.9)),
             blur=float(random.uniform(0.25, 0.6)),
+            holes=float(random.beta(0.6, 3.5)),
+            loose=float(random.beta(0.6, 3.5)),
+            fray=float(random.beta(0.8, 2.0)),
+            debris=float(random.beta(0.7, 2.5)),
+            pallor=float(random.beta(0.6, 3.0)),
+            swelling=float(random.beta(0.5, 4.0)),
         )
 
     def as_dict(self) -> dict[str, Any]:
