@@ -21,3 +21,12 @@ def shared_data() -> Path:
     if not (folder / "steatosis-tiles").is_dir():
         pytest.skip(f"no real data at {folder}; set STEATOSIS_DATA to its place")
     return folder
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Open windows last: after Mesa has loaded its LLVM, importing triton crashes Python.
+
+    ``torch.optim`` imports triton, which brings an LLVM of its own; in the other order both
+    get on.
+    """
+    items.sort(key=lambda item: item.path.parent.name == "napari")
