@@ -1,10 +1,8 @@
 """How long a user waits for the first labels on screen, in a real window.
 
-    python benchmarks/first_labels.py                  # both samples
-    python benchmarks/first_labels.py --sample small --picture docs/images/analyse-form.png
+    python benchmarks/first_labels.py --sample small large
 
-Without a screen: ``xvfb-run -a -s "-screen 0 1600x1000x24"`` before it. The second command
-lets the run end and keeps a picture of the window, the one in the documentation.
+Without a screen: ``xvfb-run -a -s "-screen 0 1600x1000x24"`` before it.
 """
 
 from __future__ import annotations
@@ -72,7 +70,7 @@ def wait_until(true: Any, seconds: float = 600.0) -> float:
     return time.perf_counter()
 
 
-def measure(sample: str, picture: str | None) -> dict[str, Any]:
+def measure(sample: str) -> dict[str, Any]:
     """Open a sample, click Run, and return the times, s."""
     from qtpy.QtCore import Qt
     from qtpy.QtTest import QTest
@@ -97,10 +95,6 @@ def measure(sample: str, picture: str | None) -> dict[str, Any]:
     shown = wait_until(lambda: fat_on_screen(viewer))
     times = {"click_to_labels_layer": known - click, "click_to_first_labels": shown - click}
     worst = heart.worst
-    if picture:
-        wait_until(lambda: not form.is_running)
-        wait(800)
-        viewer.screenshot(picture, canvas_only=False, flash=False)
     heart.restart()
     stopping = time.perf_counter()
     form.stop()
@@ -120,10 +114,9 @@ def measure(sample: str, picture: str | None) -> dict[str, Any]:
 def main() -> None:
     asked = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     asked.add_argument("--sample", choices=SAMPLES, nargs="*", default=list(SAMPLES))
-    asked.add_argument("--picture", help="PNG of the whole window after the run")
     given = asked.parse_args()
     for sample in given.sample:
-        print(json.dumps(measure(sample, given.picture)), flush=True)
+        print(json.dumps(measure(sample)), flush=True)
 
 
 if __name__ == "__main__":
