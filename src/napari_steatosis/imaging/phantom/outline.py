@@ -51,8 +51,8 @@ class Outline:
         """
         deep = self.smooth_depth(y, x)
         if self.shape != "everywhere":
-            fray = 2 + 2 * self.style.fray
-            frayed = fray * noise(y, x, 300.0, key_of(self.seed, "frayed edge"))
+            frayed = 2 * noise(y, x, 300.0, key_of(self.seed, "frayed edge"))
+            frayed *= 1 + self.style.fray
             for pitch, swing in ((160.0, 44.0), (28.0, 14.0), (8.0, 9.0), (3.0, 4.0)):
                 if pitch > finest_um:
                     rough = noise(y, x, pitch, key_of(self.seed, f"edge {pitch}")) - 0.5

@@ -84,8 +84,7 @@ def _stains(scene: Scene, view: View, step: int) -> tuple[Floats, Floats, Floats
     fields = _coarse_fields(scene, under, cells.border, cells.shade, cells.clear)
     foam, body, purple = fields
     if (tract > 0).any():
-        fibres = _fibres(scene.seed, under) * (1 - 0.35 * slack)
-        body = body + tract * (fibres - body)
+        body = body + tract * (_fibres(scene.seed, under, slack) - body)
     purple = purple + tract * (0.12 - purple)
     sinusoid = np.where(tract > 0.2, np.float32(-4), cells.sinusoid)
     eosin, haematoxylin = view.refine(body, step), view.refine(purple, step)
@@ -119,13 +118,13 @@ def _slack(scene: Scene, under: View) -> Floats:
     return _edge(-loose(scene.seed, scene.style, under.rows, under.columns), 8.0)
 
 
-def _fibres(seed: int, under: View) -> Floats:
-    """Return the eosin of portal tracts: wavy bundles with clefts between them."""
+def _fibres(seed: int, under: View, slack: Floats) -> Floats:
+    """Return the eosin of fibrous tissue: wavy bundles with clefts; paler where loose."""
     y, x = under.rows, under.columns
     bend = 30 * noise(y, x, 55.0, key_of(seed, "fibre bend"))
     strand = noise(y + bend, 0.16 * (x + 0 * y) + 0.3 * bend, 4.0, key_of(seed, "fibre"))
     cleft = np.clip(8 * (np.float32(0.24) - strand), 0, 1)
-    return (0.45 + 0.75 * strand) * (1 - 0.9 * cleft)
+    return (0.45 + 0.75 * strand) * (1 - 0.9 * cleft) * (1 - 0.35 * slack)
 
 
 def _coarse_fields(
