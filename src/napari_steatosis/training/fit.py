@@ -114,9 +114,10 @@ def fit(
         with torch.autocast(device.type, torch.bfloat16):
             logits = network(rgb)
         loss = bce_dice(logits.float(), mask.to(device))
-        if not torch.isfinite(loss):
+        value = float(loss.detach())
+        if not np.isfinite(value):
             raise BadValueError(
-                f"The loss of step {step} is {float(loss.detach())}; train with a learning rate below "
+                f"The loss of step {step} is {value}; train with a learning rate below "
                 f"{recipe.learning_rate:g}."
             )
         for group in optimizer.param_groups:
@@ -127,7 +128,7 @@ def fit(
         # A short memory at first, so that the average forgets the untrained weights.
         _average(averaged, network, min(recipe.averaging, (step + 1) / (step + 10)))
         seconds = time.perf_counter() - began
-        yield Row(step, float(loss.detach()), recipe.rate(step), waited, seconds)
+        yield Row(step, value, recipe.rate(step), waited, seconds)
     network.load_state_dict(averaged.state_dict())
     network.eval()
 
