@@ -103,7 +103,8 @@ def drawn_tiles(count: int, *, seed: int, side_px: int = 416) -> Iterator[Labell
     Of twenty tiles six lie at the edge of a piece or at ragged holes, five have no fat but
     many white things, three are packed with large droplets (25 to 45 percent of fat), the
     others are plain. Where nothing else is said the fat is log-uniform between 0.4 and 37
-    percent. In a half most sinusoids are open; stains vary beyond those of `Style.of_seed`.
+    percent. In a half most sinusoids are open and more or less wide; stains vary beyond those
+    of `Style.of_seed`.
 
     Parameters
     ----------
@@ -163,6 +164,7 @@ def _worn(style: Style, kind: str, rng: np.random.Generator) -> Style:
     more: dict[str, Any] = {}
     if rng.random() < 0.5:
         more["sinusoids"] = float(rng.uniform(0.5, 1.0))
+        more["dilation"] = float(rng.random())
     if kind in ("edge", "torn"):
         more |= {"fray": float(rng.random()), "debris": float(rng.random())}
     if kind == "packed":

@@ -127,7 +127,8 @@ def _sinusoids(seed: int, style: Style, view: View, border: Floats, edge: Floats
     wide = noise(y, x, 130.0, key_of(seed, "sinusoid region"))
     pinch = noise(y, x, 17.0, key_of(seed, "sinusoid pinch"))
     open_share = np.minimum(style.sinusoids * (0.2 + 1.6 * wide), np.float32(0.6))
-    width = (0.8 + 1.5 * style.sinusoids) * (0.5 + 0.9 * wide) * (3.0 * pinch - 1.1)
+    most = (0.8 + 1.5 * style.sinusoids) * (1 + 1.6 * style.dilation)
+    width = most * (0.5 + 0.9 * wide) * (3.0 * pinch - 1.1)
     return np.where(edge < open_share, width, np.float32(-2.5)) - border + np.float32(0.75)
 
 

@@ -29,6 +29,8 @@ class Style:
         Colour of bare glass.
     sinusoids : float
         Share of the plate borders that are open, 0 to 1.
+    dilation : float
+        Widening of the open sinusoids, 0 to 1.
     congestion : float
         Share of the open sinusoids and veins that hold red cells, 0 to 1.
     foam : float
@@ -69,6 +71,7 @@ class Style:
     basophilia: float = 0.25
     white: Vector = (242.0, 242.0, 242.0)
     sinusoids: float = 0.3
+    dilation: float = 0.0
     congestion: float = 0.3
     foam: float = 0.3
     grain: float = 1.0
@@ -115,6 +118,7 @@ class Style:
             debris=float(random.beta(0.7, 2.5)),
             pallor=float(random.beta(0.6, 3.0)),
             swelling=float(random.beta(0.5, 4.0)),
+            dilation=float(random.beta(0.5, 4.0)),
         )
 
     def as_dict(self) -> dict[str, Any]:
