@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 from magicgui.widgets import CheckBox, ComboBox, Container, FileEdit, FloatSpinBox, PushButton
 from qtpy.QtWidgets import QFileDialog, QLabel
-from superqt import QElidingLabel
 from superqt.utils import qthrottled
 
 from ..core.errors import BadValueError, SteatosisError
 from ..core.report import RESEARCH_USE
 from ..models import SHIPPED
 from .job import Job, Outcome
-from .layers import is_shown, prediction_layer, prediction_over
-from .panel import Panel, Rows
+from .layers import is_shown, prediction_over
+from .panel import Panel, Rows, wrapped_label
 from .view import Focus, camera_of, centre_um, shapes_um, view_um
+from .warm_up import warm_up
 
 if TYPE_CHECKING:
     import napari.layers
@@ -30,13 +29,10 @@ if TYPE_CHECKING:
     from ..core.slide import Slide
     from ..pipelines.analyse import Began, Event, Request
 
-log = logging.getLogger(__name__)
-
 WHOLE, VIEW, SHAPES = "Whole slide", "Current view", "Shapes layer"
 CHOOSE = "Choose folder…"
 REDRAW_MS = 300
-WIDTH_PX = 340
-WARM_PX = 128
+WIDTH_PX = 390
 
 
 class AnalyseForm(Container):
@@ -61,7 +57,7 @@ class AnalyseForm(Container):
         self._build()
         self._connect()
         self._layers_changed()
-        self.warming = threading.Thread(target=_warm_up, name="warm-up", daemon=True)
+        self.warming = threading.Thread(target=warm_up, name="warm-up", daemon=True)
         self.warming.start()
 
     def _build(self) -> None:
@@ -76,7 +72,7 @@ class AnalyseForm(Container):
         self.run = PushButton(text="Run")
         self.cancel = PushButton(text="Cancel", enabled=False)
         self.save = PushButton(text="Save report…", enabled=False)
-        self.scale_source = QElidingLabel()
+        self.scale_source = wrapped_label()
         self._rows = Rows()
         self._rows.add(self.slide)
         self._rows.add(self.pixel_size, self.scale_source)
@@ -99,7 +95,6 @@ class AnalyseForm(Container):
         spin = self.pixel_size.native
         spin.setDecimals(4)
         spin.setSpecialValueText("unknown")
-        spin.setButtonSymbols(spin.ButtonSymbols.NoButtons)
         self.folder.line_edit.native.setPlaceholderText("none: kept in memory")
         self.folder.choose_btn.text = "Choose…"
         self.model.tooltip = "A model that comes with the plugin, or the folder of your own"
@@ -157,7 +152,6 @@ class AnalyseForm(Container):
         self.pixel_size.native.setReadOnly(known)
         source = "" if slide is None else slide.scale_source
         self.scale_source.setText(source)
-        self.scale_source.setToolTip(source)
 
     def _model_changed(self, value: Any) -> None:
         if value != CHOOSE:
@@ -168,7 +162,10 @@ class AnalyseForm(Container):
         self.model.value = folder or SHIPPED[0]
 
     def _region_changed(self, _: Any = None) -> None:
-        self._rows.set_visible(self.shapes, self.region.value == SHAPES)
+        wanted, there = self.region.value == SHAPES, self._shapes()
+        self._rows.set_visible(self.shapes, wanted)
+        if wanted and self.shapes.value is None and there:
+            self.shapes.value = there[-1][1]
 
     # A run
 
@@ -208,7 +205,7 @@ class AnalyseForm(Container):
             raise BadValueError(
                 f"The layer {image.name!r} was not opened by napari-steatosis, so neither its "
                 f"pixel size nor its file is known. Open the file again and choose the reader "
-                f"'napari-steatosis: liver slide'."
+                f"'napari-steatosis'."
             )
         if slide.um_per_px is None and self.pixel_size.value > 0:
             return slide.with_scale(float(self.pixel_size.value))
@@ -380,21 +377,3 @@ def _text_of(error: BaseException) -> str:
     if isinstance(error, SteatosisError):
         return str(error)
     return f"{type(error).__name__}: {error} (the log has the whole traceback)"
-
-
-def _warm_up() -> None:
-    """Analyse a few drawn cells beside the window, so that the first run starts at once.
-
-    It imports what a run needs; importing on the GUI thread would hold the window up.
-    """
-    from napari.layers import Layer
-
-    from ..imaging import drawn_liver
-    from ..pipelines.analyse import analyse
-
-    try:
-        report = analyse(drawn_liver(WARM_PX, WARM_PX))
-    except SteatosisError as error:
-        log.info("The default model was not loaded ahead: %s", error)
-        return
-    Layer.create(*prediction_layer(report.prediction))  # compiles napari's colouring of labels

@@ -55,8 +55,8 @@ class Panel(QWidget):
         super().__init__()
         self.bar = QProgressBar()
         self.bar.setTextVisible(True)
-        self.status = _wrapped()
-        self.flags = _wrapped()
+        self.status = wrapped_label()
+        self.flags = wrapped_label()
         self.flags.setStyleSheet(MIND)
         self.flags.hide()
         self.table = ResultTable()
@@ -104,7 +104,8 @@ class Panel(QWidget):
         self.table.show_report(report)
 
 
-def _wrapped() -> QLabel:
+def wrapped_label() -> QLabel:
+    """Return an empty label that breaks its lines and can be copied from."""
     label = QLabel()
     label.setWordWrap(True)
     label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
