@@ -54,10 +54,11 @@ def test_probabilities_do_not_depend_on_the_tile_size():
     assert 0.01 < (maps[2] > 0.5).mean() < 0.5
 
 
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
 @pytest.mark.parametrize("name", ["steatosis-he", "steatosis-he-drawn"])
-def test_the_shipped_models_do_not_see_the_tiles(name, tmp_path):
+def test_the_shipped_models_do_not_see_the_tiles(name, precision):
     slide = drawn_liver(1300, 1100, seed=6, glass=False)
-    model = load_model(name, device="cpu", precision="fp32")
+    model = load_model(name, device="cpu", precision=precision)
     maps = [fat_probability(plan_segmentation(slide, model, tile_px=px)) for px in (256, 512, 2048)]
     assert np.abs(maps[0] - maps[2]).max() <= 1e-3
     assert np.abs(maps[1] - maps[2]).max() <= 1e-3

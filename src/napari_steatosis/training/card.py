@@ -36,7 +36,7 @@ def model_card(spec: ModelSpec, digest: str, *, made_by: str, limits: str) -> st
         "architecture": f"`{spec.architecture}`, `{spec.parameters}`",
         "classes": ", ".join(spec.classes),
         "resolution": f"{spec.um_per_px:g} um per pixel",
-        "halo": f"{spec.halo_px} px (then tiles equal the whole to 0.001 in float32)",
+        "halo": f"{spec.halo_px} px",
         "threshold": f"{spec.threshold:g}, not tuned",
         "stain": spec.stain,
         "training data": spec.training_data,
