@@ -117,7 +117,7 @@ def test_fat_is_near_what_was_wanted(wanted: float) -> None:
 def test_no_fat_where_none_is_wanted() -> None:
     drawn = liver(600, 600, seed=4, fat_percent=0, glass=False)
     assert drawn.true_fat_percent() == 0
-    assert drawn.true_droplet_count() == 0
+    assert len(drawn.true_diameters_um()) == 0
     assert not drawn.instances(drawn.bounds).any()
 
 

@@ -47,7 +47,7 @@ class Measurement:
     n: int | None = None
 
     def __str__(self) -> str:
-        text = f"{self.value:.4g} {self.unit}".rstrip()
+        text = f"{self.value:.4g} {self.unit}" if self.unit else f"{self.value:.0f}"
         if self.interval is not None:
             low, high = self.interval
             text += f" (95 % CI {low:.4g} to {high:.4g})"

@@ -6,6 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ..core.report import Report
 from ..core.slide import Slide
 from ..imaging import drawn_liver
@@ -16,7 +19,7 @@ from .analyse import DEFAULT_MODEL, Event, Stage, analyse
 SEED = 20
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Truth:
     """What was drawn.
 
@@ -24,12 +27,17 @@ class Truth:
     ----------
     fat_percent : float
         Fat area in percent of the drawn parenchyma.
-    droplets : int
-        Droplets whose centre lies on the slide.
+    diameters_um : (n,) float64
+        Of the droplets whose centre lies on the slide.
     """
 
     fat_percent: float
-    droplets: int
+    diameters_um: NDArray[np.float64]
+
+    def large_share(self, least_um: float) -> float:
+        """Return the share of the area of fat that is in droplets of at least this diameter."""
+        area = self.diameters_um**2
+        return float(area[self.diameters_um >= least_um].sum() / max(area.sum(), 1e-9))
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +103,7 @@ def demonstrate(
     slide = open_slide(path)
     report = analyse(slide, folder, model=model, store=path, on_event=on_event)
     on_event(Stage("Counting the truth"))
-    truth = Truth(drawn.source.true_fat_percent(), drawn.source.true_droplet_count())
+    truth = Truth(drawn.source.true_fat_percent(), drawn.source.true_diameters_um())
     return Demonstration(slide, report, truth, folder)
 
 

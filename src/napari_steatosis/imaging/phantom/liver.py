@@ -151,9 +151,13 @@ class DrawnLiver:
             counts += np.bincount(classes.ravel(), minlength=3)
         return 100 * float(counts[2]) / max(1, int(counts[1] + counts[2]))
 
-    def true_droplet_count(self) -> int:
-        """Return how many droplets have their centre on the slide."""
-        return sum(len(self.droplets(part)["id"]) for part in _blocks(self.bounds))
+    def true_diameters_um(self) -> NDArray[np.float64]:
+        """Return the diameters of the droplets whose centre lies on the slide, um.
+
+        Of the circles of equal area, in no particular order.
+        """
+        radii = [self.droplets(part)["radius_px"] for part in _blocks(self.bounds)]
+        return 2 * self.um_per_px * np.concatenate(radii).astype(np.float64)
 
     def slide(self) -> Slide:
         """Return the slide that reads from this source."""
