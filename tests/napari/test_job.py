@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import threading
 import time
 
@@ -79,6 +80,14 @@ def test_cancelled_in_the_activity_dock(qtbot):
 
     outcome, _ = run(Watched(), qtbot, press)
     assert outcome == Outcome("cancelled")
+
+
+def test_a_job_that_nobody_holds_ends_all_the_same(qtbot):
+    outcomes = []
+    for _ in range(20):
+        Job(Watched(3), "counting", on_item=lambda item: None, on_end=outcomes.append)
+        gc.collect()
+    qtbot.waitUntil(lambda: len(outcomes) == 20, timeout=10_000)
 
 
 def test_an_abandoned_job_stops_and_calls_nobody(qtbot):

@@ -75,15 +75,17 @@ class Job:
     ) -> None:
         from napari.qt.threading import create_worker
 
-        self._stop, self._ended, self._text, self._bar = threading.Event(), False, text, None
-        self._on_item, self._on_end = on_item, on_end
+        self._stop, self._text, self._bar = threading.Event(), text, None
+        self._on_item, self._on_end, self._abandoned = on_item, on_end, False
+        self._outcome = Outcome("cancelled")
         self._worker = create_worker(
             drive, steps, self._stop, _start_thread=False, _ignore_errors=True
         )
-        self._worker.yielded.connect(self._pass_on)
-        self._worker.returned.connect(self._end)
-        self._worker.aborted.connect(self._abort)
-        self._worker.finished.connect(self._close_bar)
+        # Not the methods themselves: Qt would hold them weakly, and call them after this job
+        # was let go.
+        self._worker.yielded.connect(lambda item: self._pass_on(item))
+        self._worker.returned.connect(lambda outcome: setattr(self, "_outcome", outcome))
+        self._worker.finished.connect(lambda: self._end())
         self._worker.start()
 
     def cancel(self) -> None:
@@ -112,23 +114,18 @@ class Job:
 
         return Bar(total=total, desc=self._text)
 
-    def _close_bar(self) -> None:
-        if self._bar is not None:
-            self._bar.close()
-
     def abandon(self) -> None:
         """Stop, and call nobody any more: the window of the job has gone."""
         self.cancel()
-        self._ended = True
+        self._abandoned = True
 
     def _pass_on(self, item: Any) -> None:
-        if not self._ended:
+        if not self._abandoned:
             self._on_item(item)
 
-    def _abort(self) -> None:
-        self._end(Outcome("cancelled"))
-
-    def _end(self, outcome: Outcome) -> None:
-        if not self._ended:
-            self._ended = True
-            self._on_end(outcome)
+    def _end(self) -> None:
+        self._worker = None
+        if self._bar is not None:
+            self._bar.close()
+        if not self._abandoned:
+            self._on_end(self._outcome)
