@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
-from scipy.ndimage import label
+from scipy.ndimage import distance_transform_edt, label
 
 from arrays import glass, slide_of, stained_ground
 from napari_steatosis.core.errors import BadValueError, MissingScaleError
@@ -48,8 +48,9 @@ def test_drawn_liver_is_found_and_glass_is_not(fat_percent: float, seed: int) ->
     bare = np.isin(places, outside[outside > 0])
     assert bare.mean() > 0.1
     assert found[truth > 0].mean() >= 0.99
-    edge_um = 4 * 0.7 * 2048 * 0.5  # of a round piece; glass is lost in a strip beside it
-    assert (found & bare).sum() * 0.25 / edge_um < 2
+    # Beside a frayed edge the mask, of 8 um pixels, holds some glass; farther off next to none.
+    away = bare & (distance_transform_edt(truth == 0) * 0.5 > 12)
+    assert found[away].mean() < 0.001
 
 
 def foam(height: int, width: int) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
