@@ -20,6 +20,8 @@ PUBLIC = {
     "write": "napari_steatosis.io.write:write",
     "drawn_liver": "napari_steatosis.imaging:drawn_liver",
     "find_tissue": "napari_steatosis.imaging:find_tissue",
+    "fit_stain": "napari_steatosis.imaging:fit_stain",
+    "mask_of_polygons": "napari_steatosis.imaging:mask_of_polygons",
     "load_model": "napari_steatosis.models:load_model",
     "segment": "napari_steatosis.pipelines.segment:segment",
     "measure": "napari_steatosis.quantify:measure",

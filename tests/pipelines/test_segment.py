@@ -23,7 +23,7 @@ from napari_steatosis.core.errors import (
 )
 from napari_steatosis.core.geometry import Frame, Region
 from napari_steatosis.core.mask import Mask
-from napari_steatosis.imaging import drawn_liver
+from napari_steatosis.imaging import drawn_liver, fit_stain
 from napari_steatosis.io._store import open_results
 from napari_steatosis.models import load_model
 from napari_steatosis.pipelines._plan import plan_segmentation
@@ -149,6 +149,18 @@ def test_a_store_of_another_run_is_refused_by_name_and_kept(tmp_path, change):
         segment(slide, model, store=store, **options)
     assert np.array_equal(level0(open_results(store)), before)
     assert not segment(slide, model, store=store, overwrite=True, **options).failed
+
+
+def test_stain_is_applied_to_every_tile_and_part_of_the_identity(tmp_path):
+    slide = drawn_liver(700, 700, seed=2, glass=False)
+    stain = fit_stain(slide, method="reinhard")
+    fat = segment(slide, BrightnessModel(), store=tmp_path / "a.zarr", stain=stain, tile_px=256)
+    padded = slide.read(Region(y=-16, x=-16, height=732, width=732))
+    whole = BrightnessModel().predict(stain.apply(padded)[None])[0, 1, 16:-16, 16:-16]
+    assert np.array_equal(level0(fat) == 2, whole >= 0.5)
+    assert fat.provenance["stain"] == stain.to_json()
+    with pytest.raises(StoreMismatchError, match="stain"):
+        segment(slide, BrightnessModel(), store=tmp_path / "a.zarr", tile_px=256)
 
 
 def test_a_second_writer_is_refused(tmp_path):
