@@ -19,9 +19,9 @@ def form(make_napari_viewer_proxy, qtbot):
     qtbot.addWidget(made.native)
     yield made
     made.stop()
-    qtbot.waitUntil(lambda: not made.is_running, timeout=20_000)
-    made.warming.join(60)
-    GeneratorWorker.await_workers(5000)
+    qtbot.waitUntil(lambda: not made.is_running, timeout=120_000)
+    made.warming.join(240)
+    GeneratorWorker.await_workers(120_000)
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,6 +19,9 @@ from napari_steatosis.core.errors import BadValueError, MissingScaleError
 from napari_steatosis.core.geometry import Region
 from napari_steatosis.imaging import mask_of_polygons
 
+WAIT_MS = 240_000
+"""Long, because machines that run tests are busy."""
+
 
 def click(button) -> None:
     QTest.mouseClick(button.native, Qt.MouseButton.LeftButton)
@@ -30,7 +32,7 @@ def errors_shown() -> list[str]:
 
 
 def finish(form, qtbot) -> None:
-    qtbot.waitUntil(lambda: not form.is_running, timeout=60_000)
+    qtbot.waitUntil(lambda: not form.is_running, timeout=WAIT_MS)
 
 
 def rows(form) -> dict[str, str]:
@@ -142,13 +144,13 @@ def test_the_current_view_is_the_region(with_slide):
 def test_cancel_in_the_middle_stops_within_a_tile_and_measures_nothing(form, qtbot):
     form.viewer.add_layer(Layer.create(*slide_layer(disc_slide(5000, 4000))))
     click(form.run)
-    qtbot.waitUntil(lambda: form.tiles_done > 0, timeout=60_000)
-    began = time.perf_counter()
+    qtbot.waitUntil(lambda: form.tiles_done > 0, timeout=WAIT_MS)
     click(form.cancel)
+    done = form.tiles_done
     finish(form, qtbot)
-    assert time.perf_counter() - began < 10  # one tile, on a machine that may be busy
     assert form.report is None
-    assert form.tiles_done < 20
+    assert form.tiles_done <= done + 2  # the tile at work, and one on its way to the window
+    assert form.panel.bar.value() < 1
     assert "Stopped" in form.panel.status.text()
     assert np.asarray(form.viewer.layers["fat: discs.svs"].data[-1]).any()
     assert not form.save.enabled

@@ -37,8 +37,8 @@ def run(steps, qtbot, act=lambda job, items: None) -> tuple[Outcome, list[int]]:
         act(job, items)
 
     job = Job(steps, "counting", on_item=on_item, on_end=outcomes.append)
-    qtbot.waitUntil(lambda: bool(outcomes), timeout=5000)
-    qtbot.waitUntil(lambda: not any("counting" in repr(bar) for bar in bars()), timeout=2000)
+    qtbot.waitUntil(lambda: bool(outcomes), timeout=120_000)
+    qtbot.waitUntil(lambda: not any("counting" in repr(bar) for bar in bars()), timeout=120_000)
     return outcomes[0], items
 
 
@@ -87,15 +87,15 @@ def test_a_job_that_nobody_holds_ends_all_the_same(qtbot):
     for _ in range(20):
         Job(Watched(3), "counting", on_item=lambda item: None, on_end=outcomes.append)
         gc.collect()
-    qtbot.waitUntil(lambda: len(outcomes) == 20, timeout=10_000)
+    qtbot.waitUntil(lambda: len(outcomes) == 20, timeout=240_000)
 
 
 def test_an_abandoned_job_stops_and_calls_nobody(qtbot):
     steps, calls = Watched(), []
     job = Job(steps, "left alone", on_item=calls.append, on_end=calls.append)
-    qtbot.waitUntil(lambda: len(calls) > 2)
+    qtbot.waitUntil(lambda: len(calls) > 2, timeout=120_000)
     job.abandon()
     known = len(calls)
-    qtbot.waitUntil(lambda: steps.closed_in is not None)
+    qtbot.waitUntil(lambda: steps.closed_in is not None, timeout=120_000)
     qtbot.wait(50)
     assert len(calls) == known

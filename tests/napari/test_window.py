@@ -35,8 +35,8 @@ def window(make_napari_viewer, qtbot):
     _, form = viewer.window.add_plugin_dock_widget("napari-steatosis", "Analyse slide")
     yield viewer, form
     form.stop()
-    qtbot.waitUntil(lambda: not form.is_running, timeout=60_000)
-    form.warming.join(60)
+    qtbot.waitUntil(lambda: not form.is_running, timeout=240_000)
+    form.warming.join(240)
 
 
 def canvas(viewer, qtbot) -> np.ndarray:
@@ -58,9 +58,9 @@ def pixel_of_slide(viewer, image, shape) -> tuple[np.ndarray, np.ndarray]:
 def test_open_the_sample_click_run_and_see_the_fat(window, qtbot):
     viewer, form = window
     (image,) = viewer.open_sample("napari-steatosis", "liver_small")
-    qtbot.waitUntil(lambda: form.slide.value is image, timeout=5000)
+    qtbot.waitUntil(lambda: form.slide.value is image, timeout=60_000)
     QTest.mouseClick(form.run.native, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: not form.is_running and form.report is not None, timeout=120_000)
+    qtbot.waitUntil(lambda: not form.is_running and form.report is not None, timeout=240_000)
 
     scripted = st.analyse(st.drawn_liver(SIDE_PX, SIDE_PX, seed=SEED))
     for key in ("digest", "content"):
@@ -101,10 +101,10 @@ def test_closing_the_window_in_the_middle_ends_the_run(make_napari_viewer, qtbot
     viewer.open_sample("napari-steatosis", "liver_large")
     form.folder.value = tmp_path
     form.start()
-    qtbot.waitUntil(lambda: form.tiles_done > 0, timeout=120_000)
-    form.warming.join(60)
+    qtbot.waitUntil(lambda: form.tiles_done > 0, timeout=240_000)
+    form.warming.join(240)
     viewer.close()
-    GeneratorWorker.await_workers(20_000)
+    GeneratorWorker.await_workers(120_000)
     (store,) = tmp_path.glob("*.zarr")
     stored = st.open_results(store)
     assert np.asarray(stored.levels[0]).any()
