@@ -22,8 +22,9 @@ OVERVIEW_PX = 1100
 CELL_UM = 100.0
 """Side of the squares whose share of fat the overview shows."""
 
-STEPS = 8
-"""Parts of such a square's side by which the overview follows the edge of what was analysed."""
+MOST_PARTS = 8
+"""Parts of such a square's side by which the overview follows the edge of what was analysed;
+fewer on a large slide, where a part would be finer than the picture."""
 
 INK, QUIET = "#1c2430", "#5b6675"
 DOTS_PER_INCH = 150
@@ -55,13 +56,14 @@ def overview(slide: Slide, prediction: Prediction) -> Picture:
     longest = max(n * um for n, um in zip(slide.shape, slide.frame().um_per_px, strict=True))
     plane = slide.at(max(longest / OVERVIEW_PX, prediction.frame.mean_um_per_px))
     rgb = plane.read(plane.bounds)
-    steps = [max(1, round(CELL_UM / um / STEPS)) for um in prediction.frame.um_per_px]
+    parts = min(MOST_PARTS, max(1, round(CELL_UM * OVERVIEW_PX / longest)))
+    steps = [max(1, round(CELL_UM / um / parts)) for um in prediction.frame.um_per_px]
     fine = local_fat(prediction, (steps[0], steps[1]))
-    local = local_fat(prediction, (steps[0] * STEPS, steps[1] * STEPS))
+    local = local_fat(prediction, (steps[0] * parts, steps[1] * parts))
     found = local.fat[~np.isnan(local.fat)]
     top = max(float(np.percentile(found, 99.5)) if found.size else 0.0, 1.0)
     colours, scale = colormaps["plasma"], Normalize(0, top)
-    squares = np.kron(np.nan_to_num(local.fat), np.ones((STEPS, STEPS)))
+    squares = np.kron(np.nan_to_num(local.fat), np.ones((parts, parts)))
     heat = colours(scale(squares[: fine.fat.shape[0], : fine.fat.shape[1]]))
     heat[..., 3] = 0.8 * fine.analysed
     grey = np.repeat(rgb.mean(axis=2, keepdims=True), 3, axis=2) / 255
