@@ -79,6 +79,14 @@ def test_a_failed_slide_is_named_and_the_others_are_done(liver, tmp_path):
     assert "Traceback" not in done.stderr
 
 
+def test_an_output_that_cannot_be_written_is_one_message(liver, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    done = shell("analyse", liver, "--out", tmp_path / "file" / "results", "--json")
+    assert done.returncode == 1
+    assert "--out" in json.loads(done.stdout)["error"]
+    assert "Traceback" not in done.stderr
+
+
 def test_a_slide_without_pixel_size_is_asked_for_it(shared_data, tmp_path):
     slide = shared_data / "slides/aperio/TCGA-CR-7395-01A-01-TS1.svs"
     done = shell("analyse", slide, "--out", tmp_path)

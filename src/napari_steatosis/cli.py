@@ -132,17 +132,27 @@ def analyse(
         for path in slides:
             try:
                 report = _analyse_one(path, out, mpp, {**options, "client": client})
-            except SteatosisError as error:
+            except (SteatosisError, OSError) as error:
                 failed.append(path)
-                say.print(f"{path}: failed. {error}", style="red", markup=False)
+                text = _text_of(error, out)
+                say.print(f"{path}: failed. {text}", style="red", markup=False)
                 if as_json:
-                    typer.echo(json.dumps({"slide": str(path), "error": str(error)}))
+                    typer.echo(json.dumps({"slide": str(path), "error": text}))
             else:
                 _print_report(path, report, as_json)
     if failed:
         names = ", ".join(str(path) for path in failed)
         say.print(f"{len(failed)} of {len(slides)} slides failed: {names}", style="red")
         raise typer.Exit(FAILED)
+
+
+def _text_of(error: Exception, out: Path) -> str:
+    if isinstance(error, SteatosisError):
+        return str(error)
+    return (
+        f"The results cannot be written to {out} ({error}). Make room there or choose another "
+        f"folder with --out; the same command goes on with what is stored."
+    )
 
 
 def _cluster(workers: int) -> AbstractContextManager[Any]:
