@@ -16,6 +16,8 @@ PUBLIC = {
     "SteatosisError": "napari_steatosis.core.errors:SteatosisError",
     "open_slide": "napari_steatosis.io:open_slide",
     "explain_open": "napari_steatosis.io:explain_open",
+    "remember_scale": "napari_steatosis.io:remember_scale",
+    "forget_scale": "napari_steatosis.io:forget_scale",
     "open_results": "napari_steatosis.io:open_results",
     "write": "napari_steatosis.io.write:write",
     "drawn_liver": "napari_steatosis.imaging:drawn_liver",

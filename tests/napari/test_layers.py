@@ -36,7 +36,7 @@ def coarse_prediction(factor: int = 4) -> Prediction:
 
 
 def test_a_coarse_result_lies_on_its_slide_to_the_half_pixel(slide, image):
-    labels = Layer.create(*prediction_over(coarse_prediction(), image, slide.um_per_px))
+    labels = Layer.create(*prediction_over(coarse_prediction(), image, slide.frame()))
     # The centre of block (4, 4) of 4 x 4 px is px 17.5 of the slide.
     assert labels.data_to_world((4, 4)) == pytest.approx(image.data_to_world((17.5, 17.5)))
     alone = Layer.create(*prediction_layer(coarse_prediction()))
@@ -45,7 +45,7 @@ def test_a_coarse_result_lies_on_its_slide_to_the_half_pixel(slide, image):
 
 def test_a_result_follows_a_slide_layer_that_was_moved_turned_and_scaled(slide, image):
     image.scale, image.translate, image.rotate = (2, 2), (100, -30), 30
-    labels = Layer.create(*prediction_over(coarse_prediction(), image, slide.um_per_px))
+    labels = Layer.create(*prediction_over(coarse_prediction(), image, slide.frame()))
     for point in ((0, 0), (10, 200)):
         on_slide = np.multiply(point, 4) + 1.5
         assert labels.data_to_world(point) == pytest.approx(image.data_to_world(on_slide))
@@ -54,7 +54,7 @@ def test_a_result_follows_a_slide_layer_that_was_moved_turned_and_scaled(slide, 
 
 def test_a_slide_without_pixel_size_keeps_its_world_in_px(slide, image):
     image.scale, image.units = (1, 1), ("pixel", "pixel")
-    labels = Layer.create(*prediction_over(coarse_prediction(), image, slide.um_per_px))
+    labels = Layer.create(*prediction_over(coarse_prediction(), image, slide.frame()))
     assert labels.data_to_world((4, 4)) == pytest.approx((17.5, 17.5))
 
 

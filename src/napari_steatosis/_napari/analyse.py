@@ -299,7 +299,7 @@ class AnalyseForm(Container):
     def _add_labels(self, event: Began) -> None:
         from napari.layers import Layer
 
-        data = prediction_over(event.prediction, self._image, event.plan.slide.um_per_px)
+        data = prediction_over(event.prediction, self._image, event.plan.slide.frame())
         layer = Layer.create(*data)
         layer.name = f"{event.prediction.name}: {self._image.name}"
         layer.editable = False

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import napari.layers
     from napari.utils import DirectLabelColormap
 
-    from ..core.geometry import Region
+    from ..core.geometry import Frame, Region
     from ..core.prediction import Prediction
     from ..core.slide import Slide
 
@@ -33,7 +33,12 @@ def slide_layer(slide: Slide, name: str | None = None) -> tuple[Any, dict[str, A
         "metadata": {"slide": slide},
     }
     if slide.um_per_px is not None:
-        options |= {"scale": slide.um_per_px, "units": ("um", "um")}
+        frame = slide.frame()
+        options |= {
+            "scale": frame.um_per_px,
+            "translate": frame.origin_um,
+            "units": ("um", "um"),
+        }
     return levels if multiscale else levels[0], options, "image"
 
 
@@ -50,7 +55,7 @@ def prediction_layer(prediction: Prediction) -> tuple[Any, dict[str, Any], str]:
 
 
 def prediction_over(
-    prediction: Prediction, image: napari.layers.Image, um_per_px: tuple[float, float]
+    prediction: Prediction, image: napari.layers.Image, slide: Frame
 ) -> tuple[Any, dict[str, Any], str]:
     """Return a prediction as labels that lie on a slide layer, wherever that was moved to.
 
@@ -60,13 +65,13 @@ def prediction_over(
         Of the slide.
     image : napari.layers.Image
         Layer of the slide; its data coordinates are pixels of level 0.
-    um_per_px : (float, float)
-        Size of a level 0 pixel, um.
+    slide : Frame
+        Of the slide's level 0.
     """
     frame = prediction.frame
     to_image = np.eye(3)
-    to_image[[0, 1], [0, 1]] = np.divide(frame.um_per_px, um_per_px)
-    to_image[:2, 2] = np.divide(frame.origin_um, um_per_px)
+    to_image[[0, 1], [0, 1]] = np.divide(frame.um_per_px, slide.um_per_px)
+    to_image[:2, 2] = slide.to_px(frame.origin_um)
     options = {**_look(prediction), "units": image.units}
     plain = not np.any(image.rotate - np.eye(2)) and not np.any(image.shear)
     if plain and np.allclose(np.asarray(image.affine), np.eye(3)):

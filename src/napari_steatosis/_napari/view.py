@@ -60,8 +60,10 @@ def view_um(viewer: napari.Viewer, image: napari.layers.Image, slide: Slide) -> 
     centre = np.asarray(camera.center)[-2:]
     signs = np.array([(-1, -1), (-1, 1), (1, 1), (1, -1)])
     corners = [_in_units_of(image, viewer, centre + sign * half) for sign in signs]
-    um_per_px = np.asarray(slide.frame().um_per_px)
-    seen = np.clip(tissue_um(image, corners, slide), 0, np.asarray(slide.shape) * um_per_px)
+    frame = slide.frame()
+    um_per_px, first = np.asarray(frame.um_per_px), np.asarray(frame.origin_um)
+    last = first + np.asarray(slide.shape) * um_per_px
+    seen = np.clip(tissue_um(image, corners, slide), first, last)
     if np.any(np.ptp(seen, axis=0) < um_per_px):
         raise BadValueError(
             f"The view shows no part of the slide {image.name!r}. Move it over the slide "
@@ -101,7 +103,7 @@ def tissue_um(image: napari.layers.Image, world: ArrayLike, slide: Slide) -> NDA
     """Convert ``(n, 2)`` points of the world, in the layer's units, to um of the slide."""
     matrix = data_to_world(image)
     points = np.asarray(world, float) - matrix[:2, 2]
-    return points @ np.linalg.inv(matrix[:2, :2]).T * np.asarray(slide.frame().um_per_px)
+    return slide.frame().to_um(points @ np.linalg.inv(matrix[:2, :2]).T)
 
 
 def _round(corners: NDArray[np.float64]) -> NDArray[np.float64]:

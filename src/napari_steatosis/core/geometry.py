@@ -78,7 +78,8 @@ class Frame:
     """Where the pixels of a plane lie in the tissue.
 
     Pixel ``(row, column)`` has its *centre* at ``origin_um + (row, column) * um_per_px``,
-    and the centre of pixel (0, 0) of the slide's level 0 is the origin of the tissue.
+    and the centre of pixel (0, 0) of the slide's level 0 is the origin of the tissue, unless
+    the file places the slide elsewhere (`Slide.origin_um`).
 
     Parameters
     ----------

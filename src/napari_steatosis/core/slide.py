@@ -56,6 +56,22 @@ class Level:
     shrink: int = 1
 
 
+@dataclass(frozen=True, slots=True)
+class ColourProfile:
+    """The ICC profile of a file: what its red, green and blue mean.
+
+    Parameters
+    ----------
+    name : str
+        Description inside the profile, ``"ScanScope v1"``.
+    data : bytes
+        The profile itself.
+    """
+
+    name: str
+    data: bytes = field(repr=False)
+
+
 @dataclass(frozen=True, eq=False)
 class Slide:
     """A whole-slide image: header values and a pixel source. Picklable.
@@ -82,6 +98,15 @@ class Slide:
         Names of the associated images.
     properties : mapping of str to str
         What the file says of itself.
+    origin_um : (float, float)
+        Where the file places the centre of level 0 pixel (0, 0), um; OME-Zarr only.
+    compression : str
+        How level 0 is stored, ``"JPEG"``.
+    profile : ColourProfile, optional
+        The file's ICC profile; it is applied only where `colour` says so.
+    colour : tuple of str
+        What is done to the stored pixels on reading, in order: ``"swap-red-blue"``,
+        ``"srgb"``. Part of the identity of results.
 
     Examples
     --------
@@ -101,6 +126,10 @@ class Slide:
     tile_px: tuple[int, int] = (512, 512)
     associated: tuple[str, ...] = ()
     properties: Mapping[str, str] = field(default_factory=dict)
+    origin_um: tuple[float, float] = (0.0, 0.0)
+    compression: str = "unknown"
+    profile: ColourProfile | None = None
+    colour: tuple[str, ...] = ()
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -121,14 +150,21 @@ class Slide:
                 f"um_per_px=0.25 in a script, --mpp 0.25 in the shell, or the field "
                 f"'Pixel size' in the window (0.25 is usual for a 40x scan, 0.5 for 20x)."
             )
-        return Frame(self.um_per_px).coarser(self.levels[level].downsample)
+        return Frame(self.um_per_px, self.origin_um).coarser(self.levels[level].downsample)
 
     def with_scale(self, um_per_px: float | tuple[float, float], source: str = "given") -> Slide:
-        """Return the same slide with the size of a level 0 pixel, in um, as stated by a user."""
+        """Return the same slide with the size of a level 0 pixel, in um, as stated by a user.
+
+        `scale_source` then says so, and what the file states where that differs.
+        """
         pair = (um_per_px, um_per_px) if isinstance(um_per_px, int | float) else um_per_px
         if not all(np.isfinite(side) and side > 0 for side in pair):
             raise BadValueError(f"A pixel size must be positive, got {um_per_px} um.")
-        return replace(self, um_per_px=(float(pair[0]), float(pair[1])), scale_source=source)
+        y, x = float(pair[0]), float(pair[1])
+        if self.um_per_px is not None and not np.allclose((y, x), self.um_per_px, rtol=1e-3):
+            stated = " x ".join(f"{side:.4g}" for side in self.um_per_px)
+            source += f", in place of {stated} um ({self.scale_source})"
+        return replace(self, um_per_px=(y, x), scale_source=source)
 
     def at(self, um_per_px: float) -> Plane:
         """Return the slide as one plane of about this resolution (see `Plane.of`)."""

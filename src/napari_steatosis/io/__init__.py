@@ -34,6 +34,8 @@ __getattr__ = lazy_names(
     __name__,
     {
         "WRITERS": "napari_steatosis.io.write:WRITERS",
+        "remember_scale": "napari_steatosis.io._remembered:remember_scale",
+        "forget_scale": "napari_steatosis.io._remembered:forget_scale",
         "open_results": "napari_steatosis.io._store:open_results",
     },
 )
@@ -44,6 +46,8 @@ def open_slide(
     *,
     reader: str | None = None,
     um_per_px: float | tuple[float, float] | None = None,
+    srgb: bool = False,
+    swap_red_blue: bool = False,
 ) -> Slide:
     """Open a whole-slide image or picture; only its header is read.
 
@@ -55,6 +59,11 @@ def open_slide(
         Row of `READERS` to use; by default each is tried in turn.
     um_per_px : float or (float, float), optional
         Size of a level 0 pixel, um, in place of what the file states. A pair is height, width.
+        Without it, a size that `remember_scale` kept holds, else what the file states.
+    srgb : bool
+        Convert the pixels to sRGB as the file's ICC profile says. Results say which was used.
+    swap_red_blue : bool
+        Put right a file whose red and blue were swapped by whoever wrote it.
 
     Returns
     -------
@@ -66,6 +75,9 @@ def open_slide(
         With one line per reader that says why it refused.
     UnknownNameError
         Where `reader` is not a row of the table.
+    BadValueError
+        Where sRGB is asked of a slide without a usable ICC profile, or for a pixel size that
+        is not positive.
 
     Examples
     --------
@@ -77,9 +89,29 @@ def open_slide(
     refused = []
     for name, outcome in _attempts(path, reader):
         if not isinstance(outcome, CannotOpenError):
-            return outcome if um_per_px is None else outcome.with_scale(um_per_px)
+            return _as_asked(outcome, um_per_px, srgb=srgb, swap_red_blue=swap_red_blue)
         refused.append(f"  {name}: {outcome}")
     raise CannotOpenError("\n".join([f"{path} cannot be opened as a slide.", *refused, REMEDY]))
+
+
+def _as_asked(
+    slide: Slide,
+    um_per_px: float | tuple[float, float] | None,
+    *,
+    srgb: bool,
+    swap_red_blue: bool,
+) -> Slide:
+    from ._remembered import with_remembered_scale
+
+    if um_per_px is None:
+        slide = with_remembered_scale(slide)
+    else:
+        slide = slide.with_scale(um_per_px)
+    if not (srgb or swap_red_blue):
+        return slide
+    from ._colour import corrected
+
+    return corrected(slide, srgb=srgb, swap_red_blue=swap_red_blue)
 
 
 def explain_open(path: str | os.PathLike[str]) -> str:

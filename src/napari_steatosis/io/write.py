@@ -6,8 +6,9 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from inspect import signature
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, get_args, get_type_hints
 
 from ..core.errors import BadValueError, CannotOpenError, UnknownNameError
 from ..core.table import Table
@@ -24,19 +25,21 @@ WRITERS = Table(
         ".zarr": "napari_steatosis.io.write_ome_zarr:write_ome_zarr",
     },
 )
-"""Suffix to a function ``(value, path, *, overwrite) -> list of Path``.
+"""Suffix to a function ``(value, path, *, overwrite, **its own options) -> list of Path``.
 
 The annotation of `value` says what the writer can write."""
 
 
-def write(value: Any, path: str | os.PathLike[str], *, overwrite: bool = False) -> list[Path]:
-    """Write a report or a prediction in the format of the suffix.
+def write(
+    value: Any, path: str | os.PathLike[str], *, overwrite: bool = False, **options: Any
+) -> list[Path]:
+    """Write a report, a prediction, a slide or labels in the format of the suffix.
 
     A file gets its name when it is complete; what is half-written is never left behind.
 
     Parameters
     ----------
-    value : Report or Prediction
+    value : Report, Prediction, LabelImage or Slide
         A `Report` as ``.csv`` (one row per droplet, and ``*_summary.csv`` beside it),
         ``.json``, ``.html`` or ``.geojson``, ``.geojson.gz`` (QuPath); a `Prediction` as
         ``.zarr`` (OME-NGFF labels, also into an existing OME-Zarr image).
@@ -44,6 +47,8 @@ def write(value: Any, path: str | os.PathLike[str], *, overwrite: bool = False) 
         What to write. Folders on the way are created.
     overwrite : bool
         Replace what is there.
+    **options
+        Passed on to the writer of the suffix, which documents them (``version="0.5"``).
 
     Returns
     -------
@@ -55,7 +60,7 @@ def write(value: Any, path: str | os.PathLike[str], *, overwrite: bool = False) 
     UnknownNameError
         No writer has that suffix.
     BadValueError
-        The format cannot hold such a value.
+        The format cannot hold such a value, or has no such option.
     CannotOpenError
         Something stands there already and `overwrite` is False.
 
@@ -76,20 +81,30 @@ def write(value: Any, path: str | os.PathLike[str], *, overwrite: bool = False) 
     writer = WRITERS[max(suffixes, key=len)]
     if not isinstance(value, written_by(writer)):
         fitting = [s for s in WRITERS if isinstance(value, written_by(WRITERS[s]))]
-        what, holds = type(value).__name__, written_by(writer).__name__
+        what, holds = type(value).__name__, " or ".join(k.__name__ for k in written_by(writer))
         raise BadValueError(
             f"{target}: this format holds a {holds}, not a {what}. A {what} can be written as "
             f"{', '.join(fitting) or 'nothing'}; measure(prediction) makes a Report of a "
             f"Prediction, and report.prediction holds the Prediction."
         )
-    made: list[Path] = writer(value, target, overwrite=overwrite)
+    known = [name for name in signature(writer).parameters if name not in GIVEN]
+    if unknown := [name for name in options if name not in known]:
+        raise BadValueError(
+            f"{target}: this format has no option {', '.join(unknown)}. "
+            f"It has: {', '.join(known) or 'none'}."
+        )
+    made: list[Path] = writer(value, target, overwrite=overwrite, **options)
     return made
 
 
-def written_by(writer: Any) -> type:
-    """Return the type that a writer writes."""
-    kind: type = get_type_hints(writer)["value"]
-    return kind
+GIVEN = ("value", "path", "overwrite")
+"""Parameters that every writer has."""
+
+
+def written_by(writer: Any) -> tuple[type, ...]:
+    """Return the types that a writer writes: one, or those of a union."""
+    kind = get_type_hints(writer)["value"]
+    return get_args(kind) or (kind,)
 
 
 @contextmanager

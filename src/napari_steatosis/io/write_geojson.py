@@ -73,14 +73,15 @@ def slide_frame(prediction: Prediction) -> Frame:
     """Return the frame of the slide's level 0, in whose pixels other programs think."""
     if prediction.slide is not None:
         return prediction.slide.frame()
-    stated = prediction.provenance.get("slide", {}).get("um_per_px")
+    slide = prediction.provenance.get("slide", {})
+    stated, origin = slide.get("um_per_px"), slide.get("origin_um", (0.0, 0.0))
     if stated is None:
         raise BadValueError(
             f"The prediction {prediction.name!r} does not say which slide it is of, so outlines "
             f"cannot be given in that slide's pixels. Open it with its slide: "
             f"open_results(path, slide=open_slide(...))."
         )
-    return Frame((float(stated[0]), float(stated[1])))
+    return Frame((float(stated[0]), float(stated[1])), (float(origin[0]), float(origin[1])))
 
 
 @contextmanager

@@ -63,10 +63,13 @@ class Plan:
     def identity(self) -> dict[str, Any]:
         """Everything the result depends on, as plain values; no paths, no times."""
         plane, within = self.plane, self.within
+        frame = self.slide.frame()
         return {
             "slide": {
                 "fingerprint": self.slide.fingerprint,
-                "um_per_px": list(self.slide.frame().um_per_px),
+                "um_per_px": list(frame.um_per_px),
+                "origin_um": list(frame.origin_um),
+                "colour": list(self.slide.colour),
             },
             "plane": {
                 "level": plane.level,
@@ -99,6 +102,7 @@ class Plan:
                 "path": self.slide.path,
                 "reader": self.slide.reader,
                 "um_per_px_source": self.slide.scale_source,
+                "colour_profile": None if self.slide.profile is None else self.slide.profile.name,
             },
             "model": {
                 **self.identity["model"],
