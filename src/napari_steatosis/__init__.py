@@ -15,7 +15,7 @@ PUBLIC = {
     "Frame": "napari_steatosis.core.geometry:Frame",
     "SteatosisError": "napari_steatosis.core.errors:SteatosisError",
     "open_slide": "napari_steatosis.io:open_slide",
-    "explain_open": "napari_steatosis.io:explain_open",
+    "explain_open": "napari_steatosis.pipelines.opening:explain_open",
     "remember_scale": "napari_steatosis.io:remember_scale",
     "forget_scale": "napari_steatosis.io:forget_scale",
     "open_results": "napari_steatosis.io:open_results",

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -23,7 +24,7 @@ from napari_steatosis.io import READERS, explain_open, open_slide
 def test_a_missing_path_is_named() -> None:
     with pytest.raises(CannotOpenError, match=r"no/where\.svs: there is no such file or folder"):
         open_slide("no/where.svs")
-    assert explain_open("no/where.svs") == "no/where.svs: there is no such file or folder."
+    assert str(explain_open("no/where.svs")) == "no/where.svs: there is no such file or folder."
 
 
 def test_a_refusal_names_the_file_each_reader_and_a_remedy(tmp_path: Path) -> None:
@@ -35,7 +36,9 @@ def test_a_refusal_names_the_file_each_reader_and_a_remedy(tmp_path: Path) -> No
     assert str(text) in first
     assert [line.split(":")[0].strip() for line in reasons] == list(READERS)
     assert "copy it again" in remedy
-    assert explain_open(text) == str(caught.value)
+    explained = explain_open(text)
+    assert str(explained) == str(caught.value)
+    assert [row["reader"] for row in explained.to_json()["refused"]] == list(READERS)
 
 
 def test_an_empty_zarr_folder_is_called_empty(tmp_path: Path) -> None:
@@ -66,16 +69,26 @@ def test_a_given_pixel_size_replaces_the_stated_one(tmp_path: Path) -> None:
     stated, given = open_slide(path), open_slide(path, um_per_px=(0.3, 0.4))
     assert stated.um_per_px == (0.5, 0.5)
     assert given.um_per_px == (0.3, 0.4)
-    assert given.scale_source == "given"
+    assert given.scale_source.startswith("given, in place of 0.5 x 0.5 um")
     assert open_slide(path, um_per_px=0.3).um_per_px == (0.3, 0.3)
 
 
 def test_explain_says_which_reader_and_the_pixel_size(tmp_path: Path) -> None:
-    said = explain_open(ome_zarr(tmp_path, stained(40, 60)))
+    explained = explain_open(ome_zarr(tmp_path, stained(40, 60)))
+    said = str(explained)
     assert "opens with the reader 'ome-zarr'" in said
     assert "40 x 60 px" in said
     assert "0.5 x 0.5 um (OME-Zarr scale)" in said
-    assert "unknown: a PNG picture" in explain_open(png(tmp_path, stained(40, 60)))
+    assert "openslide: a folder without DICOM instances" in said
+    values = json.loads(json.dumps(explained.to_json()))
+    assert (values["height_px"], values["width_px"]) == (40, 60)
+    assert values["um_per_px"] == [0.5, 0.5]
+    assert values["reader"] == "ome-zarr"
+    assert "unknown: a PNG picture" in str(explain_open(png(tmp_path, stained(40, 60))))
+    assert "in place of 0.5" in str(explain_open(explained.path, um_per_px=0.25))
+    both = explain_open(aperio(tmp_path, stained(64, 64)))
+    assert both.others == ("tiff",)
+    assert "tiff: opens it, too" in str(both)
 
 
 def test_opening_imports_no_reader_before_it_is_needed(tmp_path: Path) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..core.errors import CannotOpenError
 from ..core.lazy import lazy_names
 from ..core.table import Table
 
 if TYPE_CHECKING:
+    from ..core.explanation import Explanation
     from ..core.slide import Slide
 
 READERS = Table(
@@ -89,17 +90,17 @@ def open_slide(
     refused = []
     for name, outcome in _attempts(path, reader):
         if not isinstance(outcome, CannotOpenError):
-            return _as_asked(outcome, um_per_px, srgb=srgb, swap_red_blue=swap_red_blue)
+            return _as_asked(outcome, um_per_px=um_per_px, srgb=srgb, swap_red_blue=swap_red_blue)
         refused.append(f"  {name}: {outcome}")
     raise CannotOpenError("\n".join([f"{path} cannot be opened as a slide.", *refused, REMEDY]))
 
 
 def _as_asked(
     slide: Slide,
-    um_per_px: float | tuple[float, float] | None,
     *,
-    srgb: bool,
-    swap_red_blue: bool,
+    um_per_px: float | tuple[float, float] | None = None,
+    srgb: bool = False,
+    swap_red_blue: bool = False,
 ) -> Slide:
     from ._remembered import with_remembered_scale
 
@@ -114,29 +115,41 @@ def _as_asked(
     return corrected(slide, srgb=srgb, swap_red_blue=swap_red_blue)
 
 
-def explain_open(path: str | os.PathLike[str]) -> str:
-    """Say which reader opens a path, or why each refused, one line per reader tried.
+def explain_open(path: str | os.PathLike[str], **asked: Any) -> Explanation:
+    """Say which reader opens a path and what it holds, or why each reader refused.
+
+    Parameters
+    ----------
+    path : str or path
+        A file, or a folder for OME-Zarr, DICOM and tiles.
+    **asked
+        As for `open_slide`: pixel size and colour corrections.
+
+    Returns
+    -------
+    Explanation
+        ``str(...)`` is a text, ``.to_json()`` plain values, ``.slide`` the opened slide.
 
     Examples
     --------
     >>> print(explain_open("no/such/file.svs"))
     no/such/file.svs: there is no such file or folder.
     """
-    lines = []
+    from ..core.explanation import Explanation
+
+    opened, refused = [], []
     try:
         for name, outcome in _attempts(path, None):
             if isinstance(outcome, CannotOpenError):
-                lines.append(f"  {name}: {outcome}")
-                continue
-            height, width = outcome.shape
-            lines.append(
-                f"  {name}: opens it: {height} x {width} px (height x width), "
-                f"{len(outcome.levels)} levels, pixel size {_size(outcome)}"
-            )
-            return "\n".join([f"{path} opens with the reader {name!r}.", *lines])
+                refused.append((name, str(outcome)))
+            else:
+                opened.append(outcome)
     except CannotOpenError as error:
-        return str(error)
-    return "\n".join([f"{path} cannot be opened as a slide.", *lines, REMEDY])
+        return Explanation(str(path), remedy=str(error).removeprefix(f"{path}: "))
+    if not opened:
+        return Explanation(str(path), refused=tuple(refused), remedy=REMEDY)
+    others = tuple(slide.reader for slide in opened[1:])
+    return Explanation(str(path), _as_asked(opened[0], **asked), tuple(refused), others)
 
 
 def _attempts(
@@ -151,10 +164,3 @@ def _attempts(
             yield name, opener(place)
         except CannotOpenError as error:
             yield name, error
-
-
-def _size(slide: Slide) -> str:
-    if slide.um_per_px is None:
-        return f"unknown: {slide.scale_source}"
-    y, x = slide.um_per_px
-    return f"{y:.4g} x {x:.4g} um ({slide.scale_source})"

@@ -1,0 +1,69 @@
+"""What every command says in the same way: messages, progress, options."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bars
+    from rich.progress import TaskID
+
+    from ..pipelines.analyse import Event
+
+FAILED = 1
+
+say = Console(stderr=True, highlight=False)
+"""Progress and messages go to standard error; standard output is for results."""
+
+Model = Annotated[str, typer.Option(help="Name of a shipped model, or folder of your own.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
+Precision = Annotated[str, typer.Option(help="auto, fp32, bf16 or fp16.")]
+
+Mpp = Annotated[
+    float | None,
+    typer.Option(help="Size of a level 0 pixel, um, whatever the file states."),
+]
+Srgb = Annotated[
+    bool, typer.Option("--srgb", help="Convert colours to sRGB by the file's ICC profile.")
+]
+Swap = Annotated[
+    bool, typer.Option("--swap-red-blue", help="Put right a file whose red and blue are swapped.")
+]
+
+
+@dataclass
+class Shown:
+    """Events of a run as a progress bar; remembers the throughput for the last line."""
+
+    bars: Bars
+    task: TaskID | None = None
+    mpx_per_s: float = 0.0
+
+    def __call__(self, event: Event) -> None:
+        """Show one event."""
+        from ..pipelines.analyse import Began, Stage
+        from ..pipelines.segment import Progress
+
+        if isinstance(event, Stage):
+            self.bars.print(event.text, style="dim", markup=False)
+        elif isinstance(event, Began):
+            self.bars.print(f"Computing on {event.plan.model}", style="dim", markup=False)
+            self.task = self.bars.add_task("Tiles", total=len(event.plan.tiles))
+        elif isinstance(event, Progress) and self.task is not None:
+            self.mpx_per_s = event.mpx_per_s
+            self.bars.update(
+                self.task, completed=event.done, description=f"{event.mpx_per_s:5.2f} Mpx/s"
+            )
+
+
+def bars() -> Bars:
+    """Return progress bars on standard error with the time left."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+    from rich.progress import TimeRemainingColumn as TimeLeft
+
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeLeft()
+    return Progress(*columns, console=say)

@@ -1,0 +1,113 @@
+"""``napari-steatosis analyse``: slides in, fat and reports out."""
+
+from __future__ import annotations
+
+import json
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..core.errors import BadValueError, SteatosisError
+from ..core.report import RESEARCH_USE
+from ._say import FAILED, Device, Model, Mpp, Precision, Shown, Srgb, Swap, bars, say
+
+if TYPE_CHECKING:
+    from ..core.report import Report
+
+
+def analyse(
+    slides: Annotated[list[Path], typer.Argument(help="Slides: files, or OME-Zarr folders.")],
+    out: Annotated[Path, typer.Option(help="Folder for the results.")],
+    mpp: Mpp = None,
+    srgb: Srgb = False,
+    swap_red_blue: Swap = False,
+    model: Model = "steatosis-he",
+    device: Device = "auto",
+    precision: Precision = "auto",
+    resume: Annotated[
+        bool, typer.Option("--resume/--overwrite", help="Take up a stopped run, or begin anew.")
+    ] = True,
+    accept_unreadable: Annotated[
+        bool, typer.Option(help="Report on the rest where parts of a slide cannot be read.")
+    ] = False,
+    workers: Annotated[
+        int, typer.Option(help="Processes of a local dask cluster; 0 computes in this one.")
+    ] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object per slide.")] = False,
+) -> None:
+    """Segment the fat of slides and measure it.
+
+    For each slide this writes a class map (OME-Zarr), a report (HTML, JSON), a droplet
+    table (CSV) and outlines (GeoJSON for QuPath). The exit code is 1 if a slide failed.
+    """
+    options = {
+        "model": model,
+        "device": device,
+        "precision": precision,
+        "overwrite": not resume,
+        "accept_unreadable": accept_unreadable,
+    }
+    asked = {"um_per_px": mpp, "srgb": srgb, "swap_red_blue": swap_red_blue}
+    failed = []
+    with _cluster(workers) as client:
+        for path in slides:
+            try:
+                report = _analyse_one(path, out, asked, {**options, "client": client})
+            except (SteatosisError, OSError) as error:
+                failed.append(path)
+                text = _text_of(error, out)
+                say.print(f"{path}: failed. {text}", style="red", markup=False)
+                if as_json:
+                    typer.echo(json.dumps({"slide": str(path), "error": text}))
+            else:
+                _print_report(path, report, as_json)
+    if failed:
+        names = ", ".join(str(path) for path in failed)
+        say.print(f"{len(failed)} of {len(slides)} slides failed: {names}", style="red")
+        raise typer.Exit(FAILED)
+
+
+def _text_of(error: Exception, out: Path) -> str:
+    if isinstance(error, SteatosisError):
+        return str(error)
+    return (
+        f"The results cannot be written to {out} ({error}). Make room there or choose another "
+        f"folder with --out; the same command goes on with what is stored."
+    )
+
+
+def _cluster(workers: int) -> AbstractContextManager[Any]:
+    if not workers:
+        return nullcontext()
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise BadValueError(
+            "--workers needs dask.distributed: pip install 'napari-steatosis[distributed]'."
+        ) from error
+    return Client(n_workers=workers, threads_per_worker=1, dashboard_address=None)
+
+
+def _analyse_one(path: Path, out: Path, asked: dict[str, Any], options: dict[str, Any]) -> Report:
+    from ..io import open_slide
+    from ..pipelines.analyse import analyse as run_analysis
+
+    slide = open_slide(path, **asked)
+    with bars() as shown:
+        shown.print(f"{path}: {slide.shape[0]} x {slide.shape[1]} px", markup=False)
+        report: Report = run_analysis(slide, out, on_event=Shown(shown), **options)
+    return report
+
+
+def _print_report(path: Path, report: Report, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps({"slide": str(path), **report.to_json()}))
+        return
+    typer.echo(str(path))
+    for measurement in report.measurements:
+        typer.echo(f"  {measurement.name:<28} {measurement}")
+    for flag in report.flags:
+        typer.echo(f"  ! {flag}")
+    typer.echo(f"  {RESEARCH_USE}")

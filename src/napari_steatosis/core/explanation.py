@@ -1,0 +1,117 @@
+"""What a path is to this program: which reader opens it, what it holds, what was refused."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from .slide import Slide
+
+
+@dataclass(frozen=True, eq=False)
+class Explanation:
+    """The answer to *why does it open like this*, or *why does it not open*.
+
+    Parameters
+    ----------
+    path : str
+        What was asked about.
+    slide : Slide, optional
+        The opened slide; None where no reader opens it.
+    refused : tuple of (str, str)
+        Readers that refused it, and why.
+    others : tuple of str
+        Readers that would open it, too, but come later.
+    stain : str
+        What the stain looks like, a guess; empty where nobody looked.
+    channel_order : str
+        Whether red and blue look swapped; empty where nobody looked.
+    remedy : str
+        What to do where it does not open.
+    """
+
+    path: str
+    slide: Slide | None = None
+    refused: tuple[tuple[str, str], ...] = ()
+    others: tuple[str, ...] = ()
+    stain: str = ""
+    channel_order: str = ""
+    remedy: str = ""
+
+    def __str__(self) -> str:
+        refused = [f"  {name}: {reason}" for name, reason in self.refused]
+        if self.slide is None:
+            if not refused:
+                return f"{self.path}: {self.remedy}"
+            return "\n".join([f"{self.path} cannot be opened as a slide.", *refused, self.remedy])
+        also = [f"  {name}: opens it, too" for name in self.others]
+        rows = [f"  {name:<14} {value}" for name, value in self._rows(self.slide) if value]
+        opened = f"{self.path} opens with the reader {self.slide.reader!r}."
+        return "\n".join([opened, *rows, "Other readers:", *also, *refused])
+
+    def _rows(self, slide: Slide) -> list[tuple[str, str]]:
+        height, width = slide.shape
+        size = f"{height} x {width} px (height x width)"
+        if slide.um_per_px is not None:
+            y, x = (n * um / 1e3 for n, um in zip(slide.shape, slide.um_per_px, strict=True))
+            size += f", {y:.4g} x {x:.4g} mm"
+        levels = ", ".join(
+            f"{level.height} x {level.width}" + " (computed)" * (level.shrink > 1)
+            for level in slide.levels
+        )
+        profile = "none" if slide.profile is None else slide.profile.name
+        if slide.profile is not None:
+            profile += ", applied" if "srgb" in slide.colour else ", not applied (--srgb)"
+        return [
+            ("size", size),
+            ("pixel size", _pixel_size(slide)),
+            ("levels", f"{len(slide.levels)}: {levels}"),
+            ("stored in", f"tiles of {slide.tile_px[0]} x {slide.tile_px[1]} px, "
+             f"compression {slide.compression}"),
+            ("ICC profile", profile),
+            ("stain (guess)", self.stain),
+            ("channel order", self.channel_order),
+            ("other images", ", ".join(slide.associated) or "none"),
+        ]  # fmt: skip
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values: what `str` says, for programs."""
+        refused = [{"reader": name, "reason": reason} for name, reason in self.refused]
+        if self.slide is None:
+            return {"path": self.path, "reader": None, "refused": refused, "remedy": self.remedy}
+        slide = self.slide
+        return {
+            "path": self.path,
+            "reader": slide.reader,
+            "other_readers": list(self.others),
+            "refused": refused,
+            "height_px": slide.shape[0],
+            "width_px": slide.shape[1],
+            "um_per_px": None if slide.um_per_px is None else list(slide.um_per_px),
+            "um_per_px_source": slide.scale_source,
+            "levels": [
+                {
+                    "height_px": level.height,
+                    "width_px": level.width,
+                    "downsample": level.downsample,
+                    "computed": level.shrink > 1,
+                }
+                for level in slide.levels
+            ],
+            "tile_px": list(slide.tile_px),
+            "compression": slide.compression,
+            "icc_profile": None if slide.profile is None else slide.profile.name,
+            "colour": list(slide.colour),
+            "stain_guess": self.stain,
+            "channel_order": self.channel_order,
+            "associated_images": list(slide.associated),
+            "fingerprint": slide.fingerprint,
+            "properties": dict(slide.properties),
+        }
+
+
+def _pixel_size(slide: Slide) -> str:
+    if slide.um_per_px is None:
+        return f"unknown: {slide.scale_source}"
+    y, x = slide.um_per_px
+    return f"{y:.4g} x {x:.4g} um ({slide.scale_source})"
