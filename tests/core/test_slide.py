@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pickle
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -11,7 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from napari_steatosis.core.errors import BadValueError, MissingScaleError, UnreadableRegionError
+from napari_steatosis.core.errors import (
+    BadValueError,
+    MissingScaleError,
+    UnknownNameError,
+    UnreadableRegionError,
+)
 from napari_steatosis.core.geometry import Region
 from napari_steatosis.core.resample import box_mean
 from napari_steatosis.core.slide import (
@@ -22,6 +27,7 @@ from napari_steatosis.core.slide import (
     mirrored,
     virtual_levels,
 )
+from napari_steatosis.imaging import drawn_liver
 
 
 @dataclass(frozen=True)
@@ -194,3 +200,12 @@ def test_it_pickles_and_its_source_is_a_pixel_source() -> None:
     made = pickle.loads(pickle.dumps(slide()))
     assert isinstance(made.source, PixelSource)
     np.testing.assert_array_equal(made.read(whole(9, 9)), values(whole(9, 9)))
+
+
+def test_associated_images_are_read_or_named() -> None:
+    slide = drawn_liver(64, 64, seed=1)
+    with pytest.raises(UnknownNameError, match="'label'; it has: none"):
+        slide.read_associated("label")
+    claimed = replace(slide, associated=("label",))
+    with pytest.raises(UnreadableRegionError, match="'label' cannot be read"):
+        claimed.read_associated("label")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import BadValueError, MissingScaleError, UnreadableRegionError
+from .errors import BadValueError, MissingScaleError, UnknownNameError, UnreadableRegionError
 from .geometry import Frame, Region
 from .resample import box_mean
 
@@ -198,6 +198,30 @@ class Slide:
         if plane.shrink == 1:
             return self._read_stored(plane.stored, inside)
         return self._read_shrunk(plane, inside)
+
+    def read_associated(self, name: str) -> NDArray[np.uint8]:
+        """Read an associated image (label, macro, thumbnail) as ``(y, x, 3) uint8``.
+
+        Raises
+        ------
+        UnknownNameError
+            Where the slide has no such image.
+        UnreadableRegionError
+            Where the file cannot be decoded there.
+        """
+        if name not in self.associated:
+            known = ", ".join(self.associated) or "none"
+            raise UnknownNameError(f"{self.path} has no image {name!r}; it has: {known}.")
+        try:
+            return self.source.associated(name)
+        except MemoryError:
+            raise
+        except Exception as error:  # decoders raise anything, as for pixels
+            raise UnreadableRegionError(
+                f"{self.path}: the image {name!r} cannot be read "
+                f"({type(error).__name__}: {error}). The file may be damaged; the slide itself "
+                f"may still be readable."
+            ) from error
 
     def _read_stored(self, stored: int, region: Region) -> NDArray[np.uint8]:
         try:
