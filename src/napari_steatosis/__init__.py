@@ -19,6 +19,7 @@ PUBLIC = {
     "remember_scale": "napari_steatosis.io:remember_scale",
     "forget_scale": "napari_steatosis.io:forget_scale",
     "open_results": "napari_steatosis.io:open_results",
+    "open_labels": "napari_steatosis.io:open_labels",
     "write": "napari_steatosis.io.write:write",
     "drawn_liver": "napari_steatosis.imaging:drawn_liver",
     "find_tissue": "napari_steatosis.imaging:find_tissue",

@@ -38,6 +38,7 @@ __getattr__ = lazy_names(
         "remember_scale": "napari_steatosis.io._remembered:remember_scale",
         "forget_scale": "napari_steatosis.io._remembered:forget_scale",
         "open_results": "napari_steatosis.io._store:open_results",
+        "open_labels": "napari_steatosis.io.labels:open_labels",
     },
 )
 
