@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 import tracemalloc
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,8 @@ import numpy as np
 import pytest
 import tifffile
 
-from made_slides import ome_tiff, stained
+from huge_tiff import huge_tiff
+from made_slides import halves, ome_tiff, stained
 from napari_steatosis.core.errors import CannotOpenError, UnreadableRegionError
 from napari_steatosis.core.geometry import Region
 from napari_steatosis.io import open_slide
@@ -86,6 +88,39 @@ def test_ome_pixel_size_with_units_and_levels_in_subifds(tmp_path: Path) -> None
     assert [level.downsample for level in slide.levels] == [1, 2, 4]
 
 
+@pytest.mark.parametrize("layout", [{"tile": (64, 64)}, {"rowsperstrip": 9}])
+def test_levels_in_reduced_pages(layout: dict[str, Any], tmp_path: Path) -> None:
+    """As libvips and many converters write them; a page that is no level is another image."""
+    path = tmp_path / "pages.tif"
+    levels = halves(RGB, 3)
+    with tifffile.TiffWriter(path) as file:
+        for number, level in enumerate([*levels, stained(30, 31)]):
+            kind = {"photometric": "rgb", "compression": "zlib", "subfiletype": 0 < number < 3}
+            file.write(level, metadata=None, **kind, **layout)
+    slide = open_slide(path)
+    assert [level.downsample for level in slide.levels] == [1, 2, 4]
+    for number, level in enumerate(levels):
+        height, width = level.shape[:2]
+        whole = Region(y=0, x=0, height=height, width=width)
+        np.testing.assert_array_equal(slide.read(whole, number), level)
+    (name,) = slide.associated
+    np.testing.assert_array_equal(slide.source.associated(name), stained(30, 31))
+
+
+def test_an_enormous_pyramid_opens_at_once(tmp_path: Path) -> None:
+    path = huge_tiff(tmp_path / "huge.tif", 100_000)
+    assert path.stat().st_size < 2e6
+    begun = time.perf_counter()
+    slide = open_slide(path)
+    assert time.perf_counter() - begun < 0.5
+    assert (slide.shape, slide.um_per_px) == ((100_000, 100_000), (0.25, 0.25))
+    assert sum(level.shrink == 1 for level in slide.levels) == 8
+    first = slide.read(Region(y=0, x=0, height=512, width=512))
+    far = slide.read(Region(y=512 * 190, x=512 * 77, height=512, width=512))
+    np.testing.assert_array_equal(first, far)
+    assert slide.read(Region(y=90_000, x=90_000, height=300, width=400)).std() > 10
+
+
 @pytest.mark.parametrize(
     ("how", "um_per_px"),
     [
@@ -118,7 +153,7 @@ REFUSED = {
     "fluorescence": (
         np.stack([RGB[..., 0]] * 3),
         {"photometric": "minisblack", "ome": True, "metadata": {"axes": "CYX"}},
-        r"channels \(3 along C\)",
+        "3 planes of uint8 without names",
     ),
     "cmyk": (
         np.concatenate([RGB, RGB[..., :1]], 2),
@@ -131,7 +166,7 @@ REFUSED = {
 @pytest.mark.parametrize("kind", REFUSED)
 def test_what_is_not_8_bit_rgb_is_refused_with_a_remedy(kind: str, tmp_path: Path) -> None:
     pixels, how, reason = REFUSED[kind]
-    with pytest.raises(CannotOpenError, match=rf"{reason}.*Convert it to 8-bit RGB"):
+    with pytest.raises(CannotOpenError, match=rf"{reason}.*[Cc]onvert it to 8-bit RGB"):
         open_slide(written(tmp_path, pixels, **how))
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import struct
 import threading
-from collections import OrderedDict
 from typing import Any
 
 import numpy as np
@@ -12,9 +11,10 @@ from numpy.typing import NDArray
 
 from ..core.errors import CannotOpenError
 from ..core.geometry import Region
+from ._decoded import DecodedTiles
 
-KEPT_BYTES = 64 * 2**20
-"""Decoded tiles kept per open file, bytes: halos of neighbouring reads share them."""
+Planes = tuple[Any, ...]
+"""The pages of one level: one, or those of red, green and blue."""
 
 
 class PageReader:
@@ -27,16 +27,20 @@ class PageReader:
     ----------
     file : tifffile.TiffFile
         Owned by the reader from now on.
-    pages : list of tifffile.TiffPage
-        The levels, finest first.
+    levels : list of tuple of tifffile.TiffPage
+        The pages of each level, finest first.
+    others : dict of str to tifffile.TiffPage
+        Pages of other images by name: label, macro, thumbnail.
     """
 
-    def __init__(self, file: Any, pages: list[Any]) -> None:
-        self.file, self.pages = file, pages
+    def __init__(self, file: Any, levels: list[Planes], others: dict[str, Any]) -> None:
+        self.file, self.levels, self.others = file, levels, others
         self._lock = threading.Lock()
-        self._kept: OrderedDict[tuple[int, int], NDArray[np.uint8]] = OrderedDict()
-        self._kept_bytes = 0
-        for page in pages:  # tifffile loads these when first asked, which is not thread-safe
+        self._kept = DecodedTiles()
+        for page in [
+            *sum(levels, ()),
+            *others.values(),
+        ]:  # loaded when first asked: not thread-safe
             _ = page.dataoffsets, page.databytecounts, page.jpegtables, page.jpegheader, page.decode
 
     def close(self) -> None:
@@ -45,39 +49,45 @@ class PageReader:
         self.file.close()
 
     def read(self, level: int, region: Region) -> NDArray[np.uint8]:
-        """Return ``(height, width, sample) uint8`` of a region inside a page."""
-        page = self.pages[level]
+        """Return ``(height, width, sample) uint8`` of a region inside a level."""
+        parts = [self._read_page(page, region) for page in self.levels[level]]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=2)
+
+    def other(self, name: str) -> NDArray[np.uint8]:
+        """Return another image of the file whole, ``(height, width, sample) uint8``."""
+        page = self.others[name]
+        whole = Region(y=0, x=0, height=page.imagelength, width=page.imagewidth)
+        return self._read_page(page, whole)
+
+    def _read_page(self, page: Any, region: Region) -> NDArray[np.uint8]:
         if is_rows(page):
             return self._rows(page, region)
         height, width = tile_size(page)
         across, down = -(-page.imagewidth // width), -(-page.imagelength // height)
-        planar = page.planarconfig == 2
+        planes = page.samplesperpixel if page.planarconfig == 2 else 1
+        rows = range(region.y // height, -(-region.y_end // height))
+        columns = range(region.x // width, -(-region.x_end // width))
+        if _no_halo(page, region):
+            tile_of = self._decode
+            if len(rows) == len(columns) == planes == 1 and region.width == width:
+                pixels = self._decode(page, rows[0] * across + columns[0])[: region.height]
+                return np.require(pixels, requirements=("C", "W"))
+        else:
+            tile_of = self._tile
         out = np.empty((region.height, region.width, page.samplesperpixel), np.uint8)
-        for plane in range(page.samplesperpixel if planar else 1):
-            samples = slice(plane, plane + 1) if planar else slice(None)
-            for row in range(region.y // height, -(-region.y_end // height)):
-                for column in range(region.x // width, -(-region.x_end // width)):
+        for plane in range(planes):
+            samples = slice(plane, plane + 1) if planes > 1 else slice(None)
+            for row in rows:
+                for column in columns:
                     tile = Region(y=row * height, x=column * width, height=height, width=width)
                     wanted = tile.intersect(region)
                     assert wanted is not None
-                    pixels = self._tile(level, (plane * down + row) * across + column)
+                    pixels = tile_of(page, (plane * down + row) * across + column)
                     out[(*wanted.within(region), samples)] = pixels[wanted.within(tile)]
         return out
 
-    def _tile(self, level: int, index: int) -> NDArray[np.uint8]:
-        key = (level, index)
-        with self._lock:
-            if key in self._kept:
-                self._kept.move_to_end(key)
-                return self._kept[key]
-        pixels = self._decode(self.pages[level], index)
-        with self._lock:
-            if key not in self._kept:
-                self._kept[key] = pixels
-                self._kept_bytes += pixels.nbytes
-            while self._kept_bytes > KEPT_BYTES and len(self._kept) > 1:
-                self._kept_bytes -= self._kept.popitem(last=False)[1].nbytes
-        return pixels
+    def _tile(self, page: Any, index: int) -> NDArray[np.uint8]:
+        return self._kept.get((id(page), index), lambda: self._decode(page, index))
 
     def _decode(self, page: Any, index: int) -> NDArray[np.uint8]:
         offset, size = page.dataoffsets[index], page.databytecounts[index]
@@ -115,7 +125,7 @@ class PageReader:
         return data
 
 
-def check_complete(file: Any, pages: list[Any]) -> None:
+def check_complete(file: Any, levels: list[Planes]) -> None:
     """Refuse an interrupted copy: directories or tiles beyond the end of the file.
 
     tifffile leaves out directories that it cannot reach, and with them levels or the pixel
@@ -138,9 +148,9 @@ def check_complete(file: Any, pages: list[Any]) -> None:
         handle.seek(offset)
         (tags,) = struct.unpack(layout.tagnoformat, handle.read(layout.tagnosize))
         at = offset + layout.tagnosize + tags * layout.tagsize
-    for page in [*file.pages, *pages]:
-        ends = map(sum, zip(page.dataoffsets, page.databytecounts, strict=True))
-        end = max(ends, default=0)
+    for page in [*file.pages, *sum(levels, ())]:
+        ends = np.add(page.dataoffsets, page.databytecounts, dtype=np.float64)
+        end = int(ends.max(initial=0))
         if end > page.parent.filehandle.size:
             raise _incomplete(size, "pixels", end)
 
@@ -163,3 +173,13 @@ def is_rows(page: Any) -> bool:
     """Say whether rows of the page lie in the file as they are: strips, not compressed."""
     plain = page.compression == 1 and page.predictor == 1 and page.fillorder == 1
     return bool(plain and page.planarconfig == 1 and not page.is_tiled)
+
+
+def _no_halo(page: Any, region: Region) -> bool:
+    """Say whether a region ends at borders of tiles, so that neighbours share no tile with it."""
+    height, width = tile_size(page)
+    return (
+        region.y % height == region.x % width == 0
+        and (region.y_end % height == 0 or region.y_end == page.imagelength)
+        and (region.x_end % width == 0 or region.x_end == page.imagewidth)
+    )

@@ -1,13 +1,10 @@
-"""TIFF, BigTIFF and OME-TIFF, through tifffile, tile by tile."""
+"""TIFF, BigTIFF, OME-TIFF and QPTIFF, through tifffile, tile by tile."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree
 
 import numpy as np
 import tifffile
@@ -16,18 +13,36 @@ from numpy.typing import NDArray
 from ..core.errors import CannotOpenError
 from ..core.geometry import Region
 from ..core.slide import Slide, checked_scale, virtual_levels
+from ._colour import profile_of
 from ._handles import HANDLES
-from ._header import UM_PER_UNIT, fingerprint, not_rgb, read_size, stored_levels
-from ._tiff_pages import PageReader, check_complete, is_rows, tile_size
+from ._header import fingerprint, read_size, stored_levels
+from ._tiff_images import code_name, levels_of, named_pages, slide_and_others
+from ._tiff_pages import PageReader, check_complete, tile_size
+from ._tiff_qptiff import qptiff_properties
+from ._tiff_scale import stated_scale
 
 MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 """First bytes of TIFF and BigTIFF, in both byte orders."""
 
-LARGEST_STRIP_BYTES = 2**30
-"""A compressed strip above this must be decoded whole for every pixel, so it is refused."""
-
-PHOTOMETRIC_RGB, PHOTOMETRIC_YCBCR, JPEG, INTERLEAVED = 2, 6, 7, 1
 ALPHA_ASSOCIATED, ALPHA_UNASSOCIATED = 1, 2
+ICC_PROFILE = 34675
+
+COMPRESSIONS = {
+    1: "none",
+    5: "LZW",
+    **dict.fromkeys((6, 7, 33007, 34892), "JPEG"),
+    **dict.fromkeys((8, 32946), "deflate"),
+    32773: "PackBits",
+    **dict.fromkeys((33003, 33004, 33005, 34712), "JPEG 2000"),
+    **dict.fromkeys((22610, 34934), "JPEG XR"),
+    34887: "LERC",
+    34925: "LZMA",
+    **dict.fromkeys((34926, 50000), "zstd"),
+    **dict.fromkeys((34927, 50001), "WebP"),
+    34933: "PNG",
+    **dict.fromkeys((50002, 52546), "JPEG XL"),
+}
+"""Names of TIFF compressions as people say them."""
 
 
 @dataclass(frozen=True)
@@ -49,15 +64,12 @@ class TiffSource:
     def read(self, level: int, region: Region) -> NDArray[np.uint8]:
         """Return ``(height, width, 3) uint8`` RGB of a region inside the stored level."""
         with HANDLES.borrow(self.path, _open_handle) as handle:
-            return _over_white(handle.read(level, region), handle.pages[level])
+            return _over_white(handle.read(level, region), handle.levels[level][0])
 
     def associated(self, name: str) -> NDArray[np.uint8]:
         """Return another image of the file (label, macro, thumbnail) as ``(y, x, 3) uint8``."""
         with HANDLES.borrow(self.path, _open_handle) as handle:
-            page = _associated(handle.file)[name]
-            whole = Region(y=0, x=0, height=page.imagelength, width=page.imagewidth)
-            other = PageReader(handle.file, [page])
-            return _over_white(other.read(0, whole), page)
+            return _over_white(handle.other(name), handle.others[name])
 
 
 def recognises(path: Path) -> bool:
@@ -71,6 +83,9 @@ def recognises(path: Path) -> bool:
 def open_slide(path: Path) -> Slide:
     """Open the largest image of a TIFF file, with its pyramid (SubIFDs or further pages).
 
+    Three pages of one sample each are opened as RGB only where the file declares them to be
+    red, green and blue (`rgb_order`).
+
     Raises
     ------
     CannotOpenError
@@ -80,9 +95,10 @@ def open_slide(path: Path) -> Slide:
         raise CannotOpenError("not a TIFF file")
     try:
         with HANDLES.borrow(str(path), _open_handle) as handle:
-            pages, file = handle.pages, handle.file
-            stated, source = _stated_scale(file)
-            associated = tuple(_associated(file))
+            stated, source = stated_scale(handle.file, slide_and_others(handle.file)[0])
+            page = handle.levels[0][0]
+            profile = profile_of(page.tags.valueof(ICC_PROFILE))
+            properties = _properties(handle.file, page)
     except CannotOpenError:
         raise
     except Exception as error:  # a damaged directory can raise anything
@@ -91,7 +107,7 @@ def open_slide(path: Path) -> Slide:
             f"or incomplete. Copy it again from its origin"
         ) from error
     scale, scale_source = checked_scale(stated, source)
-    sizes = [(page.imagelength, page.imagewidth) for page in pages]
+    sizes = [(pages[0].imagelength, pages[0].imagewidth) for pages in handle.levels]
     return Slide(
         path=str(path),
         reader="tiff",
@@ -100,77 +116,31 @@ def open_slide(path: Path) -> Slide:
         fingerprint=fingerprint(path),
         um_per_px=scale,
         scale_source=scale_source,
-        tile_px=read_size(tile_size(pages[0])),
-        associated=associated,
-        properties=_properties(pages[0]),
+        tile_px=read_size(tile_size(page)),
+        associated=tuple(handle.others),
+        properties=properties,
+        compression=COMPRESSIONS.get(int(page.compression), code_name(page.compression)),
+        profile=profile,
     )
 
 
 def _open_handle(path: str) -> PageReader:
     file = tifffile.TiffFile(path)
     try:
-        pages = _pages_of(_slide_series(file))
-        check_complete(file, pages)
-        return PageReader(file, pages)
+        slide, others = slide_and_others(file)
+        levels = levels_of(file, slide)
+        check_complete(file, levels)
+        return PageReader(file, levels, named_pages(file, others))
     except BaseException:
         file.close()
         raise
 
 
-def _slide_series(file: tifffile.TiffFile) -> Any:
-    """Return the largest image: labels and overviews are smaller, wherever they stand."""
-    if not file.series:
-        raise CannotOpenError("it holds no image; it may be damaged or incomplete")
-    return max(file.series, key=lambda series: math.prod(series.shape))
-
-
-def _pages_of(series: Any) -> list[Any]:
-    """Return the pages of the levels, or refuse what is not an 8-bit RGB slide."""
-    refusal = _refusal(series)
-    if refusal is not None:
-        raise refusal
-    levels = [level for level in series.levels if _refusal(level) is None]
-    return [level.pages[0].aspage() for level in levels]
-
-
-def _refusal(series: Any) -> CannotOpenError | None:
-    pairs = zip(series.axes, series.shape, strict=True)
-    sides = {axis: size for axis, size in pairs if size > 1 or axis in "YXS"}
-    page, found = series.keyframe, f"it holds {series.dtype} pixels"
-    if set(sides) == {"Y", "X"}:
-        return not_rgb(f"{found} in 1 channel (grey or palette)")
-    if set(sides) != {"Y", "X", "S"}:
-        extra = ", ".join(f"{sides[axis]} along {axis}" for axis in sides if axis not in "YX")
-        return not_rgb(f"{found} in several planes or channels ({extra})")
-    if series.dtype != np.uint8 or sides["S"] not in (3, 4):
-        return not_rgb(f"{found} in {sides['S']} channels")
-    if len(series.pages) != 1 or page is None:
-        return not_rgb(f"{found} spread over {len(series.pages)} pages")
-    if page.photometric == PHOTOMETRIC_YCBCR and page.compression != JPEG:
-        return not_rgb(f"it holds YCbCr pixels compressed as {_name(page.compression)}")
-    if page.photometric not in (PHOTOMETRIC_RGB, PHOTOMETRIC_YCBCR):
-        return not_rgb(f"{found} with the colours {_name(page.photometric)}")
-    if page.compression not in tifffile.TIFF.DECOMPRESSORS:
-        return CannotOpenError(
-            f"its compression {_name(page.compression)} is not known; save it with JPEG, "
-            f"deflate or LZW in the program that wrote it"
-        )
-    height, width = tile_size(page)
-    if not is_rows(page) and height * width * page.samplesperpixel > LARGEST_STRIP_BYTES:
-        return CannotOpenError(
-            f"it is one compressed strip of {height} x {width} px, which would have to be "
-            f"decoded whole for every view; save it in tiles (a pyramidal OME-TIFF)"
-        )
-    return None
-
-
-def _name(code: Any) -> str:
-    return f"{code.name} ({int(code)})" if hasattr(code, "name") else str(code)
-
-
 def _over_white(pixels: NDArray[np.uint8], page: Any) -> NDArray[np.uint8]:
+    if pixels.shape[2] == 3:
+        return pixels
     kind = page.extrasamples[0] if page.extrasamples else None
-    if pixels.shape[2] == 3 or kind not in (ALPHA_ASSOCIATED, ALPHA_UNASSOCIATED):
+    if kind not in (ALPHA_ASSOCIATED, ALPHA_UNASSOCIATED):
         return np.ascontiguousarray(pixels[..., :3])
     alpha = pixels[..., 3:].astype(np.uint16)
     colour = pixels[..., :3].astype(np.uint16)
@@ -179,54 +149,12 @@ def _over_white(pixels: NDArray[np.uint8], page: Any) -> NDArray[np.uint8]:
     return np.minimum(colour + (255 - alpha), 255).astype(np.uint8)
 
 
-def _associated(file: tifffile.TiffFile) -> dict[str, Any]:
-    slide, found = _slide_series(file), {}
-    listed: list[Any] = list(file.series)
-    for number, series in enumerate(listed):
-        if series is not slide and _refusal(series) is None:
-            found[(series.name or f"image {number}").lower()] = series.pages[0].aspage()
-    return found
-
-
-def _stated_scale(file: tifffile.TiffFile) -> tuple[tuple[float, float] | None, str]:
-    """Return height and width of a pixel in um as the file states them, and where."""
-    for source, pair in _scales(file):
-        if pair is not None and min(pair) > 0:
-            return pair, source
-    return None, "the file states no pixel size"
-
-
-def _scales(file: tifffile.TiffFile) -> Iterator[tuple[str, tuple[float, float] | None]]:
-    series = _slide_series(file)
-    page = series.pages[0].aspage()
-    if file.is_ome and file.ome_metadata:
-        images = ElementTree.fromstring(file.ome_metadata).findall("{*}Image")
-        index = file.series.index(series)
-        pixels = images[index].find("{*}Pixels") if index < len(images) else None
-        yield "OME-XML PhysicalSize", None if pixels is None else _ome_size(pixels)
-    across, along = page.resolution
-    unit = UM_PER_UNIT.get({2: "inch", 3: "cm"}.get(int(page.resolutionunit), ""))
-    source = "TIFF resolution tag"
-    if file.is_imagej:
-        unit = UM_PER_UNIT.get(str((file.imagej_metadata or {}).get("unit", "")))
-        source = "ImageJ resolution"
-    yield source, None if unit is None or not across or not along else (unit / along, unit / across)
-
-
-def _ome_size(pixels: ElementTree.Element) -> tuple[float, float] | None:
-    sides = []
-    for axis in "YX":
-        value = pixels.get(f"PhysicalSize{axis}")
-        unit = UM_PER_UNIT.get(pixels.get(f"PhysicalSize{axis}Unit", "um"))
-        if value is None or unit is None:
-            return None
-        sides.append(float(value) * unit)
-    return sides[0], sides[1]
-
-
-def _properties(page: Any) -> dict[str, str]:
-    """Return the short text tags of the page and how its pixels are stored."""
+def _properties(file: Any, page: Any) -> dict[str, str]:
+    """Return the short texts of the page and how its pixels are stored."""
     tags = {tag.name: tag.value for tag in page.tags.values()}
-    texts = {name: text for name, text in tags.items() if isinstance(text, str) and len(text) < 999}
-    stored = {"Compression": _name(page.compression), "Photometric": _name(page.photometric)}
-    return {f"tiff.{name}": text for name, text in {**texts, **stored}.items()}
+    kinds = {"Compression": page.compression, "Photometric": page.photometric}
+    stored = {name: code_name(code) for name, code in kinds.items()}
+    told = {f"tiff.{name}": text for name, text in {**tags, **stored}.items()}
+    if file.is_qpi:
+        told |= qptiff_properties(page)
+    return {name: text for name, text in told.items() if isinstance(text, str) and len(text) < 999}
