@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 from skimage.io import imsave
 
+from icc import wide_profile
 from made_slides import png, stained
 from napari_steatosis.core.errors import CannotOpenError, MissingScaleError
 from napari_steatosis.core.geometry import Region
@@ -32,6 +33,22 @@ def test_a_jpeg_is_what_pillow_decodes_whatever_its_suffix(tmp_path: Path) -> No
     path = tmp_path / "picture.dat"
     Image.fromarray(RGB).save(path, format="JPEG")
     np.testing.assert_array_equal(open_slide(path).read(WHOLE), np.asarray(Image.open(path)))
+
+
+@pytest.mark.parametrize(
+    ("suffix", "compression"),
+    [("png", "deflate"), ("jpg", "JPEG"), ("webp", "WebP"), ("bmp", "none")],
+)
+def test_compression_and_colour_profile(suffix: str, compression: str, tmp_path: Path) -> None:
+    path, profile = tmp_path / f"picture.{suffix}", wide_profile("Camera 3")
+    Image.fromarray(RGB).save(path, icc_profile=profile)
+    slide = open_slide(path)
+    assert slide.compression == compression
+    if suffix == "bmp":  # which holds none
+        assert slide.profile is None
+    else:
+        assert slide.profile is not None
+        assert (slide.profile.name, slide.profile.data) == ("Camera 3", profile)
 
 
 @pytest.mark.parametrize("dpi", [72, 96, 300, 25400])

@@ -37,10 +37,8 @@ class PageReader:
         self.file, self.levels, self.others = file, levels, others
         self._lock = threading.Lock()
         self._kept = DecodedTiles()
-        for page in [
-            *sum(levels, ()),
-            *others.values(),
-        ]:  # loaded when first asked: not thread-safe
+        # tifffile loads these when they are first asked for, which is not thread-safe.
+        for page in [*sum(levels, ()), *others.values()]:
             _ = page.dataoffsets, page.databytecounts, page.jpegtables, page.jpegheader, page.decode
 
     def close(self) -> None:
@@ -67,13 +65,11 @@ class PageReader:
         planes = page.samplesperpixel if page.planarconfig == 2 else 1
         rows = range(region.y // height, -(-region.y_end // height))
         columns = range(region.x // width, -(-region.x_end // width))
-        if _no_halo(page, region):
-            tile_of = self._decode
-            if len(rows) == len(columns) == planes == 1 and region.width == width:
-                pixels = self._decode(page, rows[0] * across + columns[0])[: region.height]
-                return np.require(pixels, requirements=("C", "W"))
-        else:
-            tile_of = self._tile
+        # A read that ends at borders of tiles has no halo that a neighbour would share.
+        tile_of = self._decode if _ends_at_borders(page, region) else self._tile
+        if tile_of == self._decode and len(rows) == len(columns) == planes == 1:
+            pixels = self._decode(page, rows[0] * across + columns[0])
+            return np.require(pixels[: region.height, : region.width], requirements=("C", "W"))
         out = np.empty((region.height, region.width, page.samplesperpixel), np.uint8)
         for plane in range(planes):
             samples = slice(plane, plane + 1) if planes > 1 else slice(None)
@@ -175,8 +171,8 @@ def is_rows(page: Any) -> bool:
     return bool(plain and page.planarconfig == 1 and not page.is_tiled)
 
 
-def _no_halo(page: Any, region: Region) -> bool:
-    """Say whether a region ends at borders of tiles, so that neighbours share no tile with it."""
+def _ends_at_borders(page: Any, region: Region) -> bool:
+    """Say whether all four sides of a region are borders of tiles or of the page."""
     height, width = tile_size(page)
     return (
         region.y % height == region.x % width == 0

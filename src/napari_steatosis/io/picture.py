@@ -15,6 +15,7 @@ from PIL.Image import Exif, Image, Transpose
 from ..core.errors import CannotOpenError
 from ..core.geometry import Region
 from ..core.slide import Slide, virtual_levels
+from ._colour import profile_of
 from ._handles import HANDLES
 from ._header import fingerprint, not_rgb, stored_levels
 
@@ -40,6 +41,8 @@ TURNS = {
     8: Transpose.ROTATE_90,
 }
 """What brings a picture of this EXIF orientation upright."""
+
+COMPRESSIONS = {"PNG": "deflate", "JPEG": "JPEG", "BMP": "none", "WebP": "WebP"}
 
 PNG_BIT_DEPTH = 24
 """Byte of a PNG that holds its bits per channel; Pillow reduces 16 to 8 without a word."""
@@ -79,14 +82,26 @@ class _Decoded:
 
 
 def _open_handle(path: str) -> _Decoded:
-    with _image(Path(path)) as image:
+    return _Decoded(decoded(Path(path)))
+
+
+def decoded(path: Path) -> NDArray[np.uint8]:
+    """Return a whole picture, upright and over white, as ``(y, x, 3) uint8``.
+
+    Raises
+    ------
+    CannotOpenError
+        For what is not an 8-bit RGB picture. A damaged one raises what Pillow raises.
+    """
+    with _image(path) as image:
+        _check_pixels(path, str(image.format), image.mode)
         turn = TURNS.get(_orientation(image))
         pixels = np.asarray(image if turn is None else image.transpose(turn))
     if pixels.shape[2] == 4:
         alpha = pixels[..., 3:].astype(np.uint16)
         blended = pixels[..., :3] * alpha + 255 * (255 - alpha)
         pixels = ((blended + 127) // 255).astype(np.uint8)
-    return _Decoded(pixels)
+    return pixels
 
 
 def recognises(path: Path) -> bool:
@@ -94,10 +109,30 @@ def recognises(path: Path) -> bool:
     return _format(path) is not None
 
 
-def open_slide(path: Path) -> Slide:
-    """Open a picture of tissue; it never has a pixel size, whatever its DPI tag says.
+@dataclass(frozen=True)
+class PictureHeader:
+    """What is known of a picture before it is decoded.
 
-    DPI tags of pictures state the size in print (72, 96, 300), not that of the tissue.
+    Parameters
+    ----------
+    format : str
+        Row of `FORMATS`.
+    mode : str
+        Pillow's word for its channels.
+    shape : (int, int)
+        Height and width as it lies upright, px.
+    icc : bytes, optional
+        Its ICC profile.
+    """
+
+    format: str
+    mode: str
+    shape: tuple[int, int]
+    icc: bytes | None
+
+
+def read_header(path: Path) -> PictureHeader:
+    """Read the header of an 8-bit RGB picture.
 
     Raises
     ------
@@ -110,7 +145,7 @@ def open_slide(path: Path) -> Slide:
     try:
         with _image(path) as image:
             width, height = image.size
-            mode = image.mode
+            mode, icc = image.mode, image.info.get("icc_profile")
             turned = _orientation(image) >= 5
     except Exception as error:  # a damaged header can raise anything
         raise CannotOpenError(
@@ -123,15 +158,31 @@ def open_slide(path: Path) -> Slide:
             f"a picture of {height} x {width} px is decoded whole and would fill the memory "
             f"(limit {LARGEST_PX / 1e6:g} Mpx); convert it to a tiled pyramidal TIFF"
         )
-    size = (width, height) if turned else (height, width)
+    return PictureHeader(name, mode, (width, height) if turned else (height, width), icc)
+
+
+def open_slide(path: Path) -> Slide:
+    """Open a picture of tissue; it never has a pixel size, whatever its DPI tag says.
+
+    DPI tags of pictures state the size in print (72, 96, 300), not that of the tissue.
+
+    Raises
+    ------
+    CannotOpenError
+        As `read_header`.
+    """
+    header = read_header(path)
+    name = header.format
     return Slide(
         path=str(path),
         reader="picture",
         source=PictureSource(str(path)),
-        levels=tuple(virtual_levels(stored_levels([size]))),
+        levels=tuple(virtual_levels(stored_levels([header.shape]))),
         fingerprint=fingerprint(path),
         scale_source=f"a {name} picture states no pixel size (its DPI is that of print)",
-        properties={"picture.format": name, "picture.mode": mode},
+        properties={"picture.format": name, "picture.mode": header.mode},
+        compression=COMPRESSIONS[name],
+        profile=profile_of(header.icc),
     )
 
 
