@@ -38,28 +38,47 @@ def read(path: str) -> list[LayerTuple]:
     CannotOpenError
         With the reason and the remedy.
     """
-    from napari.utils.notifications import show_warning
+    from ..io import open_slide
 
-    from ..io import open_results, open_slide
-    from .layers import prediction_layer, slide_layer
-
-    names = stored_results(Path(path))
-    if names and not holds_image(Path(path)):
-        return [prediction_layer(open_results(path, name)) for name in names]
+    place = Path(path)
+    if stored_results(place) and not holds_image(place):
+        return results_of(place)
     slide = open_slide(path)
     if slide.um_per_px is None:
+        ask_or_warn(slide)
+    return slide_layers(slide)
+
+
+def slide_layers(slide: Slide) -> list[LayerTuple]:
+    """Return the layers of an opened slide: the picture, and the results that lie in it."""
+    from .layers import slide_layer
+
+    return [slide_layer(slide), *results_of(Path(slide.path), slide)]
+
+
+def results_of(folder: Path, slide: Slide | None = None) -> list[LayerTuple]:
+    """Return the results of this program that lie in a folder, as layers."""
+    from ..io import open_results
+    from .layers import prediction_layer
+
+    names = stored_results(folder)
+    return [prediction_layer(open_results(folder, name, slide=slide)) for name in names]
+
+
+def ask_or_warn(slide: Slide) -> None:
+    """Ask for the pixel size in the window; where there is none, say that it is missing."""
+    from napari.utils.notifications import show_warning
+
+    from .scale import no_scale_warning
+    from .view import window_viewer
+
+    viewer = window_viewer()
+    if viewer is None:
         show_warning(no_scale_warning(slide))
-    results = [prediction_layer(open_results(path, name, slide=slide)) for name in names]
-    return [slide_layer(slide), *results]
+        return
+    from .ask_scale import ask_scale
 
-
-def no_scale_warning(slide: Slide) -> str:
-    """Return what to tell the user of a slide without a usable pixel size."""
-    return (
-        f"{Path(slide.path).name} is shown in pixels: {slide.scale_source}. Lengths and areas "
-        f"need it. Give it in the field 'Pixel size' of Plugins > napari-steatosis > "
-        f"Analyse slide (about 0.25 um for a 40x scan, 0.5 um for 20x)."
-    )
+    ask_scale(viewer, slide)
 
 
 def stored_results(folder: Path) -> list[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,13 +15,23 @@ if TYPE_CHECKING:
     from napari.utils import DirectLabelColormap
 
     from ..core.geometry import Frame, Region
+    from ..core.label_image import LabelImage
     from ..core.prediction import Prediction
     from ..core.slide import Slide
 
+LayerTuple = tuple[Any, dict[str, Any], str]
 OPACITY = 0.6
+MOST_COLOURS = 10_000
+HIGHEST_COLOURED = 2**16 - 1
+"""Without numba napari cannot draw a table of colours for higher label values."""
+EDITABLE_PX = 16_000_000
+"""Label images up to this size are read into memory, where they can be painted on."""
+WIDEST_CHUNK_PX = 4096
+UNLISTED = (0.6, 0.6, 0.6, 1.0)
+"""Colour of labels that have neither a colour nor properties, beside those that do."""
 
 
-def slide_layer(slide: Slide, name: str | None = None) -> tuple[Any, dict[str, Any], str]:
+def slide_layer(slide: Slide, name: str | None = None) -> LayerTuple:
     """Return a slide as layer data of a multiscale RGB image, in um where the size is known."""
     from ..core.pyramid import level_arrays
 
@@ -31,32 +43,114 @@ def slide_layer(slide: Slide, name: str | None = None) -> tuple[Any, dict[str, A
         "multiscale": multiscale,
         "cache": False,
         "metadata": {"slide": slide},
+        **placed(None if slide.um_per_px is None else slide.frame()),
     }
-    if slide.um_per_px is not None:
-        frame = slide.frame()
-        options |= {
-            "scale": frame.um_per_px,
-            "translate": frame.origin_um,
-            "units": ("um", "um"),
-        }
     return levels if multiscale else levels[0], options, "image"
 
 
-def prediction_layer(prediction: Prediction) -> tuple[Any, dict[str, Any], str]:
+def placed(frame: Frame | None) -> dict[str, Any]:
+    """Return where napari is to draw the pixels of a frame: in um, or in px where there is none."""
+    if frame is None:
+        return {}
+    return {"scale": frame.um_per_px, "translate": frame.origin_um, "units": ("um", "um")}
+
+
+def prediction_layer(prediction: Prediction) -> LayerTuple:
     """Return a prediction as layer data of labels, in um."""
-    frame = prediction.frame
-    options = {
-        **_look(prediction),
-        "scale": frame.um_per_px,
-        "translate": frame.origin_um,
-        "units": ("um", "um"),
+    return *_levels(prediction), {**_look(prediction), **placed(prediction.frame)}, "labels"
+
+
+def labels_layer(image: LabelImage, slide: Slide | None = None) -> LayerTuple:
+    """Return a label image of whatever origin as layer data of labels.
+
+    Parameters
+    ----------
+    image : LabelImage
+        Large ones are read where they are looked at; small ones of one level are read now.
+    slide : Slide, optional
+        The slide that it lies on; it places an image without a frame.
+    """
+    frame = image.frame
+    if frame is None and slide is not None and slide.um_per_px is not None:
+        frame = slide.frame()
+    levels = _shrinking(image.levels)
+    if len(levels) == 1 and np.prod(levels[0].shape) <= EDITABLE_PX:
+        levels = [np.asarray(levels[0][:])]
+    options: dict[str, Any] = {
+        "name": image.name,
+        "multiscale": len(levels) > 1,
+        "cache": False,
+        "opacity": OPACITY,
+        "features": features_of(image.properties),
+        "metadata": {"label_image": image, "slide_of_labels": slide},
+        **placed(frame),
     }
-    return *_levels(prediction), options, "labels"
+    if (table := _colour_table(image)) is not None:
+        options["colormap"] = table
+    return levels if len(levels) > 1 else levels[0], options, "labels"
 
 
-def prediction_over(
-    prediction: Prediction, image: napari.layers.Image, slide: Frame
-) -> tuple[Any, dict[str, Any], str]:
+def features_of(properties: Mapping[int, Mapping[str, Any]]) -> Any:
+    """Return what is known of labels as a table with the label in the column ``index``.
+
+    A property that is itself called ``index`` would hide the label and is left out.
+    """
+    import pandas
+
+    rows = ({**dict(known), "index": value} for value, known in properties.items())
+    table = pandas.DataFrame(list(rows))
+    return table[["index", *(c for c in table if c != "index")]] if len(table) else table
+
+
+def _shrinking(levels: Sequence[Any]) -> list[Any]:
+    """Return the levels that napari takes: each smaller than the one before."""
+    kept = [levels[0]]
+    kept += [two for one, two in pairwise(levels) if np.prod(two.shape) < np.prod(one.shape)]
+    return [_Windowed(one) if _has_wide_chunks(one) else one for one in kept]
+
+
+def _has_wide_chunks(level: Any) -> bool:
+    return max(getattr(level, "chunks", (0,))) > WIDEST_CHUNK_PX
+
+
+class _Windowed:
+    """A labels array without its chunks: napari draws whole chunks, also wider than a texture."""
+
+    def __init__(self, level: Any) -> None:
+        self._level = level
+        self.shape, self.dtype, self.ndim, self.size = level.shape, level.dtype, 2, level.size
+
+    def __getitem__(self, key: Any) -> NDArray[Any]:
+        return np.asarray(self._level[key])
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        return self[:].astype(dtype or self.dtype, copy=False)
+
+
+def _colour_table(image: LabelImage) -> DirectLabelColormap | None:
+    """Return the colours of a label image; None where napari is to choose them.
+
+    Labels that are known by their properties and have no colour get napari's.
+    """
+    from napari.utils import DirectLabelColormap
+    from napari.utils.colormaps import label_colormap
+
+    given, others = image.colours, [v for v in image.properties if v not in image.colours]
+    listed = [*given, *others]
+    if not given or len(listed) > MOST_COLOURS or not _drawable(listed):
+        return None
+    table: dict[int | None, Any] = {None: UNLISTED, 0: "transparent"}
+    if others:
+        table |= dict(zip(others, label_colormap().map(np.asarray(others)), strict=True))
+    table |= {value: np.asarray(rgba, np.float32) / 255 for value, rgba in given.items()}
+    return DirectLabelColormap(color_dict=table)
+
+
+def _drawable(values: list[int]) -> bool:
+    return min(values) >= 0 and max(values) <= HIGHEST_COLOURED
+
+
+def prediction_over(prediction: Prediction, image: napari.layers.Image, slide: Frame) -> LayerTuple:
     """Return a prediction as labels that lie on a slide layer, wherever that was moved to.
 
     Parameters

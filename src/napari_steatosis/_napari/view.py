@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -129,3 +130,18 @@ def _unit_ratio(given: Sequence[Any], wanted: Sequence[Any]) -> NDArray[np.float
         same = one == other or one.dimensionality != other.dimensionality
         ratios.append(1.0 if same else float((1 * one).to(other).magnitude))
     return np.asarray(ratios)
+
+
+def window_viewer() -> napari.Viewer | None:
+    """Return the viewer of the window in front, where this thread may draw in it; else None."""
+    if "qtpy" not in sys.modules:
+        return None
+    from qtpy.QtCore import QThread
+    from qtpy.QtWidgets import QApplication
+
+    app = QApplication.instance()
+    if app is None or QThread.currentThread() is not app.thread():
+        return None
+    import napari
+
+    return napari.current_viewer()
