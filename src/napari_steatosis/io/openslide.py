@@ -7,20 +7,25 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import openslide
 from numpy.typing import NDArray
-from openslide import OpenSlide, OpenSlideError
+from openslide import OpenSlide, OpenSlideError, __library_version__
+from PIL import ImageCms
 from PIL.Image import Image
 
 from ..core.digest import digest
 from ..core.errors import CannotOpenError
 from ..core.geometry import Region
-from ..core.slide import Slide, checked_scale, virtual_levels
+from ..core.slide import ColourProfile, Slide, virtual_levels
+from ._colour import profile_of
 from ._handles import HANDLES
 from ._header import fingerprint, read_size, stored_levels
+from ._openslide_header import Plane, bounds_of, compression_of, cut_out, stated_scale
 
 BLOCK_PX = 256
 """Side of the blocks in which levels of a downsample that is not whole are read, px."""
+
+CUTS_FRACTIONS = ("leica",)
+"""Vendors where OpenSlide cuts off fractions of a pixel; for others it interpolates."""
 
 MANY_FILES = ("dicom", "mirax", "hamamatsu")
 """Vendors whose slide lies in several files, where OpenSlide's own hash is the identity."""
@@ -38,19 +43,21 @@ class OpenSlideSource:
     ----------
     path : str
         File that OpenSlide opens.
+    planes : tuple of Plane
+        Where each stored level is read.
     background : (int, int, int)
         Colour of what was not scanned, RGB.
     """
 
     path: str
+    planes: tuple[Plane, ...]
     background: tuple[int, int, int] = (255, 255, 255)
 
     def read(self, level: int, region: Region) -> NDArray[np.uint8]:
         """Return ``(height, width, 3) uint8`` RGB of a region inside the stored level."""
         with HANDLES.borrow(self.path, _open_handle) as slide:
             try:
-                downsample = slide.level_downsamples[level]
-                if downsample == round(downsample):
+                if self.planes[level].downsample.is_integer():
                     return self._crop(slide, level, region)
                 return self._blocks(slide, level, region)
             except OpenSlideError:
@@ -60,12 +67,12 @@ class OpenSlideSource:
     def associated(self, name: str) -> NDArray[np.uint8]:
         """Return an associated image (label, macro, thumbnail) as ``(y, x, 3) uint8``."""
         with HANDLES.borrow(self.path, _open_handle) as slide:
-            return self._rgb(slide.associated_images[name])
+            return over_background(slide.associated_images[name], self.background)
 
     def _crop(self, slide: OpenSlide, level: int, region: Region) -> NDArray[np.uint8]:
-        downsample = slide.level_downsamples[level]
-        corner = (round(region.x * downsample), round(region.y * downsample))
-        return self._rgb(slide.read_region(corner, level, (region.width, region.height)))
+        corner = self.planes[level].corner(region.y, region.x)
+        image = slide.read_region(corner, level, (region.width, region.height))
+        return over_background(image, self.background)
 
     def _blocks(self, slide: OpenSlide, level: int, region: Region) -> NDArray[np.uint8]:
         """Read from the corners of fixed blocks, so that a pixel is the same in every crop.
@@ -86,12 +93,15 @@ class OpenSlideSource:
                 out[wanted.within(region)] = pixels[wanted.within(read)]
         return out
 
-    def _rgb(self, image: Image) -> NDArray[np.uint8]:
-        rgb = np.array(image.convert("RGB"))
-        alpha = image.getchannel("A")
-        if alpha.getextrema()[0] == 0:
-            rgb[np.asarray(alpha) == 0] = self.background
-        return rgb
+
+def over_background(image: Image, background: tuple[int, int, int]) -> NDArray[np.uint8]:
+    """Return RGBA as ``(y, x, 3) uint8`` RGB, transparent pixels in the background colour."""
+    # Bytes, as every read passes here: through array interfaces it takes twice as long.
+    rgb = np.frombuffer(bytearray(image.convert("RGB").tobytes()), np.uint8)
+    alpha = image.getchannel("A").tobytes()
+    if b"\0" in alpha:
+        rgb.reshape(-1, 3)[np.frombuffer(alpha, np.uint8) == 0] = background
+    return rgb.reshape(image.height, image.width, 3)
 
 
 def _open_handle(path: str) -> OpenSlide:
@@ -123,59 +133,70 @@ def open_slide(path: Path) -> Slide:
     """
     file = _dicom_of(path) if path.is_dir() else path
     if not recognises(file):
-        vendor = OpenSlide.detect_format(file)
-        raise CannotOpenError(
-            "not a vendor format that OpenSlide knows"
-            if vendor is None
-            else "a plain tiled TIFF, which the reader 'tiff' opens without resampling it"
-        )
+        raise _not_of_a_vendor(file)
     try:
         with HANDLES.borrow(str(file), _open_handle) as handle:
             properties = dict(handle.properties)
             sizes = [(height, width) for width, height in handle.level_dimensions]
+            downsamples = handle.level_downsamples
             names = tuple(handle.associated_images)
+            profile = _profile(handle)
     except (OpenSlideError, OSError) as error:
         raise _refusal(file, error) from error
-    scale, scale_source = _scale(properties)
-    tile = tuple(int(properties.get(f"openslide.level[0].tile-{side}", 512)) for side in _SIDES)
+    bounds = bounds_of(properties, *sizes[0])
+    levels = cut_out(stored_levels(sizes), bounds)
+    cuts = properties["openslide.vendor"] in CUTS_FRACTIONS
+    planes = tuple(
+        Plane.of(bounds, level, downsample=downsample, cuts=cuts)
+        for (_, _, level), downsample in zip(levels, downsamples, strict=False)
+    )
+    scale, scale_source = stated_scale(properties)
+    tile_height, tile_width = (
+        int(properties.get(f"openslide.level[0].tile-{side}", 512)) for side in ("height", "width")
+    )
     return Slide(
         path=str(path),
         reader="openslide",
-        source=OpenSlideSource(str(file), _background(properties)),
-        levels=tuple(virtual_levels(stored_levels(sizes))),
+        source=OpenSlideSource(str(file), planes, _background(properties)),
+        levels=tuple(virtual_levels(levels)),
         fingerprint=_identity(file, properties),
         um_per_px=scale,
         scale_source=scale_source,
-        tile_px=read_size((tile[0], tile[1])),
+        tile_px=read_size((tile_height, tile_width)),
         associated=names,
         properties=properties,
+        compression=compression_of(file, properties),
+        profile=profile,
     )
 
 
-_SIDES = ("height", "width")
+def _not_of_a_vendor(file: Path) -> CannotOpenError:
+    if OpenSlide.detect_format(file) is not None:
+        return CannotOpenError(
+            "a plain tiled TIFF, which the reader 'tiff' opens without resampling it"
+        )
+    if file.suffix.lower() == ".mrxs":
+        return CannotOpenError(
+            f"a MIRAX slide keeps its pixels in a folder beside it, {file.stem!r}, which is "
+            f"missing or has no Slidedat.ini. Copy the file and the folder together"
+        )
+    return CannotOpenError("not a vendor format that OpenSlide knows")
 
 
 def _refusal(file: Path, error: Exception) -> CannotOpenError:
     vendor = OpenSlide.detect_format(file)
     return CannotOpenError(
-        f"OpenSlide {openslide.__library_version__} takes it for {vendor} but cannot open it: "
+        f"OpenSlide {__library_version__} takes it for {vendor} but cannot open it: "
         f"{error}. It may be damaged, incomplete, or of a variant that OpenSlide does not read"
     )
 
 
-def _scale(properties: Mapping[str, str]) -> tuple[tuple[float, float] | None, str]:
+def _profile(handle: OpenSlide) -> ColourProfile | None:
     try:
-        y, x = (float(properties[f"openslide.mpp-{axis}"]) for axis in "yx")
-    except (KeyError, ValueError):
-        reason = "the file states no pixel size"
-        power = properties.get("openslide.objective-power")
-        if power is not None and float(power) > 0:
-            reason += (
-                f" (its {float(power):g}x objective suggests about {10 / float(power):g} um, "
-                f"which is a guess and is not used)"
-            )
-        return None, reason
-    return checked_scale((y, x), f"OpenSlide, vendor {properties['openslide.vendor']}")
+        profile = handle.color_profile
+    except (ImageCms.PyCMSError, OSError):  # a damaged profile; the pixels are still good
+        return None
+    return None if profile is None else profile_of(profile.tobytes())
 
 
 def _background(properties: Mapping[str, str]) -> tuple[int, int, int]:
@@ -195,6 +216,10 @@ def _dicom_of(folder: Path) -> Path:
     """Return an instance of the one DICOM slide in a folder."""
     slides: dict[str, Path] = {}
     refused = CannotOpenError("a folder without DICOM instances")
+    if (folder / "Slidedat.ini").is_file():
+        refused = CannotOpenError(
+            f"the folder of a MIRAX slide; open the file {folder.name}.mrxs beside it"
+        )
     for file in _dicom_files(folder):
         try:
             with OpenSlide(file) as handle:
