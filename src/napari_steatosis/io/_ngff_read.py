@@ -220,9 +220,9 @@ def _flat(steps: Sequence[Any]) -> Iterator[tuple[str, Sequence[Any]]]:
             yield kind, step[kind]
         elif kind != "identity":
             raise CannotOpenError(
-                f"its pixels are placed by a transformation of type {str(kind)[:40]!r}, which "
-                f"is more than a scale and a translation. Resample the image in the program "
-                f"that wrote it"
+                f"its pixels are placed by a transformation of type {str(kind)[:40]!r}, where "
+                f"only scale and translation in numbers are read. Resample the image in the "
+                f"program that wrote it"
             )
 
 
@@ -258,33 +258,45 @@ def fitting_levels(
         dataset = image.datasets[number]
         pair = stored_levels([sizes[finest], sizes[number]])
         if len(pair) < 2 or math.prod(sizes[number]) >= levels[-1][0] * levels[-1][1]:
-            reason = "its shape is not that of a coarser level"
-        else:
-            reason = _misfit(image.datasets[finest], dataset, sizes[finest], pair[1])
+            left_out.append(f"{dataset.path}: its shape is not that of a coarser level")
+            continue
+        height, width, factor = pair[1]
+        stated = _stated_factors(image.datasets[finest], dataset)
+        reason = _misfit(sizes[finest], pair[1], stated)
+        reason = reason or _misplaced(image.datasets[finest], dataset, stated or (factor, factor))
         if reason:
             left_out.append(f"{dataset.path}: {reason}")
-        else:
-            used.append(number)
-            levels.append(pair[1])
+            continue
+        mean = sum(stated) / 2 if stated else factor
+        differs = abs(mean / factor - 1) * max(height, width) > 0.5
+        used.append(number)
+        levels.append((height, width, mean if differs else factor))
     return used, levels, left_out
 
 
-def _misfit(
-    finest: Dataset, level: Dataset, size: tuple[int, int], shape: tuple[int, int, float]
-) -> str:
-    fine = finest.scale or (1.0, 1.0)
-    factor = shape[2]
-    for axis in range(2):
-        own = size[axis] / shape[axis]
-        if finest.scale and level.scale:
-            stated = level.scale[axis] / fine[axis]
-            if abs(size[axis] / stated - shape[axis]) > max(2.0, 0.02 * shape[axis]):
-                return f"it states pixels {stated:.4g} times as large, its shape says {own:.4g}"
-        if level.translation:
-            start = (finest.translation or (0.0, 0.0))[axis]
-            off = (level.translation[axis] - start) / fine[axis] - (factor - 1) / 2
-            if abs(off) > factor / 2 * (1 + 1e-6):
-                return f"it states a place that is {abs(off):.4g} px of level 0 off"
+def _stated_factors(finest: Dataset, level: Dataset) -> Pair | None:
+    if not finest.scale or not level.scale:
+        return None
+    return level.scale[0] / finest.scale[0], level.scale[1] / finest.scale[1]
+
+
+def _misfit(size: tuple[int, int], shape: tuple[int, int, float], stated: Pair | None) -> str:
+    for fine, coarse, factor in zip(size, shape, stated or (), strict=False):
+        if abs(fine / factor - coarse) > max(2.0, 0.02 * coarse):
+            own = f"{fine / coarse:.4g} times as large"
+            return f"it states pixels {factor:.4g} times as large, and has the shape of {own}"
+    return ""
+
+
+def _misplaced(finest: Dataset, level: Dataset, factors: Pair) -> str:
+    if level.translation is None:
+        return ""
+    for axis, factor in enumerate(factors):
+        start = (finest.translation or (0.0, 0.0))[axis]
+        fine_px = (level.translation[axis] - start) / (finest.scale or (1.0, 1.0))[axis]
+        off = abs(fine_px - (factor - 1) / 2)
+        if off > factor / 2 * (1 + 1e-6):
+            return f"it states a place that is {off:.4g} px of level 0 off"
     return ""
 
 
@@ -292,9 +304,11 @@ def check_array(array: Any, axes: str) -> None:
     """Refuse an array that no image can be, before anything is allocated for it."""
     if array.ndim != len(axes):
         raise CannotOpenError(f"an array of {array.ndim} dimensions with the axes {axes!r}")
-    if not all(0 < side <= MOST_PX for side in array.shape):
-        shape = " x ".join(map(str, array.shape))
-        raise CannotOpenError(f"its metadata states an array of {shape}, which no slide has")
+    if not all(0 < side <= MOST_PX for side in array.shape) or min(array.chunks) < 1:
+        shape, chunks = (" x ".join(map(str, sides)) for sides in (array.shape, array.chunks))
+        raise CannotOpenError(
+            f"its metadata states an array of {shape} px in chunks of {chunks}, which no image has"
+        )
     chunk = math.prod(array.chunks) * array.dtype.itemsize
     if chunk > MOST_CHUNK_BYTES:
         raise CannotOpenError(
