@@ -67,4 +67,7 @@ def test_a_failure_leaves_nothing_behind(suffix, tmp_path, monkeypatch):
 
 
 def test_its_signature_is_that_of_the_table(suffix):
-    assert list(inspect.signature(WRITERS[suffix]).parameters) == ["value", "path", "overwrite"]
+    value, path, *options = inspect.signature(WRITERS[suffix]).parameters.values()
+    assert [value.name, path.name, options[0].name] == ["value", "path", "overwrite"]
+    assert all(option.kind is option.KEYWORD_ONLY for option in options)
+    assert all(option.default is not option.empty for option in options)

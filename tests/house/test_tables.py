@@ -17,6 +17,7 @@ PACKAGE = Path(napari_steatosis.__file__).parent
 TABLES = {"io": ("READERS", "WRITERS"), "models": ("MODELS",), "quantify": ("MEASURES",)}
 FURNITURE = {
     "io": {
+        "annotations": "annotations in, of one format",
         "labels": "label images in: of OME-Zarr only, so there is nothing to choose from",
         "write": "the table of writers and the function that uses it",
         "write_slide": "slides out: for the drawn liver, not a result",

@@ -10,6 +10,7 @@ __getattr__ = lazy_names(
         "drawn_liver": "napari_steatosis.imaging.phantom:drawn_liver",
         "find_tissue": "napari_steatosis.imaging.tissue:find_tissue",
         "mask_of_polygons": "napari_steatosis.imaging.regions:mask_of_polygons",
+        "labels_of": "napari_steatosis.imaging.annotations:labels_of",
         "fit_stain": "napari_steatosis.imaging.stain:fit_stain",
     },
 )

@@ -11,6 +11,7 @@ from ..core.digest import digest
 from ..core.errors import BadValueError
 from ..core.geometry import Frame
 from ..core.mask import Mask
+from ._spans import spans_of
 
 LARGEST_PX = 2**30
 
@@ -58,8 +59,10 @@ def mask_of_polygons(polygons: Sequence[ArrayLike], *, um_per_px: float = 4.0) -
             f"um? If so, give a larger um_per_px."
         )
     values = np.zeros((int(height), int(width)), bool)
-    for outline in outlines:
-        _fill(values, outline / um_per_px - low - 0.5)
+    for number, outline in enumerate(outlines):
+        vertices = outline / um_per_px - low - 0.5
+        for row, start, end, _ in spans_of([vertices], [number], values.shape):
+            values[row, start:end] = True
     origin = (low + 0.5) * um_per_px
     if not values.any():
         raise BadValueError(
@@ -87,18 +90,3 @@ def _checked(polygon: ArrayLike, index: int) -> NDArray[np.float64]:
     if not np.linalg.matrix_rank(vertices[1:] - vertices[0]) == 2:
         raise BadValueError(f"{where} has no area: its vertices lie on one line.")
     return vertices
-
-
-def _fill(values: NDArray[np.bool_], vertices: NDArray[np.float64]) -> None:
-    """Set the pixels whose centre lies inside; vertices in px, pixel centres at integers."""
-    low = max(0, int(np.ceil(vertices[:, 0].min())))
-    high = min(values.shape[0], int(np.floor(vertices[:, 0].max())) + 1)
-    toggle = np.zeros((max(0, high - low), values.shape[1] + 1), bool)
-    for start, end in zip(vertices, np.roll(vertices, -1, axis=0), strict=True):
-        (y0, x0), (y1, x1) = sorted((start, end), key=lambda vertex: vertex[0])
-        rows = np.arange(max(low, int(np.ceil(y0))), min(high, int(np.ceil(y1))))
-        if len(rows):
-            crossing = x0 + (rows - y0) * (x1 - x0) / (y1 - y0)
-            columns = np.clip(np.ceil(crossing).astype(np.int64), 0, values.shape[1])
-            toggle[rows - low, columns] ^= True  # one crossing per row of an edge
-    values[low:high] |= np.logical_xor.accumulate(toggle, axis=1)[:, :-1]

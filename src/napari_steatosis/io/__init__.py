@@ -38,6 +38,8 @@ __getattr__ = lazy_names(
         "remember_scale": "napari_steatosis.io._remembered:remember_scale",
         "forget_scale": "napari_steatosis.io._remembered:forget_scale",
         "open_results": "napari_steatosis.io._store:open_results",
+        "open_annotations": "napari_steatosis.io.annotations:open_annotations",
+        "geojson_size": "napari_steatosis.io._geojson_size:geojson_size",
         "open_labels": "napari_steatosis.io.labels:open_labels",
     },
 )
