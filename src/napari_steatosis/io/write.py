@@ -23,6 +23,8 @@ WRITERS = Table(
         ".geojson.gz": "napari_steatosis.io.write_geojson:write_geojson",
         ".ome.zarr": "napari_steatosis.io.write_ome_zarr:write_ome_zarr",
         ".zarr": "napari_steatosis.io.write_ome_zarr:write_ome_zarr",
+        ".ome.tif": "napari_steatosis.io.write_ome_tiff:write_ome_tiff",
+        ".ome.tiff": "napari_steatosis.io.write_ome_tiff:write_ome_tiff",
     },
 )
 """Suffix to a function ``(value, path, *, overwrite, **its own options) -> list of Path``.
