@@ -6,12 +6,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..core.errors import CannotOpenError
+
 if TYPE_CHECKING:
+    import napari.layers
+
+    import napari
+
     from ..core.slide import Slide
 
 LayerTuple = tuple[Any, dict[str, Any], str]
 Reader = Callable[[Any], list[LayerTuple]]
 
+GEOJSON = (".geojson", ".geojson.gz")
 OME_ZARR = ("zarr.json", ".zattrs", ".zgroup")
 
 
@@ -19,19 +26,19 @@ def get_reader(path: str | list[str]) -> Reader | None:
     """Return the reader of a path, or None for a folder that is not for us.
 
     napari offers every folder to every reader, so folders are looked into: OME-Zarr,
-    DICOM, or named ``.zarr`` (then a missing content is an error worth showing).
+    DICOM, tiles, or named ``.zarr`` (then a missing content is an error worth showing).
     """
     if isinstance(path, list):
         return None if len(path) != 1 else get_reader(path[0])
     place = Path(path)
     if not place.is_dir():
         return read
-    ours = place.name.lower().endswith(".zarr") or any((place / n).is_file() for n in OME_ZARR)
+    ours = place.name.lower().endswith(".zarr") or is_zarr(place)
     return read if ours or next(place.glob("*.dcm"), None) else None
 
 
 def read(path: str) -> list[LayerTuple]:
-    """Return the layers of a slide, of a results store, or of a folder that is both.
+    """Return the layers of a slide, of what lies in or on it, or of annotations.
 
     Raises
     ------
@@ -41,8 +48,10 @@ def read(path: str) -> list[LayerTuple]:
     from ..io import open_slide
 
     place = Path(path)
-    if stored_results(place) and not holds_image(place):
-        return results_of(place)
+    if place.name.lower().endswith(GEOJSON):
+        return annotations_of(place)
+    if is_zarr(place) and not holds_image(place) and (alone := labels_in(place)):
+        return alone
     slide = open_slide(path)
     if slide.um_per_px is None:
         ask_or_warn(slide)
@@ -50,19 +59,66 @@ def read(path: str) -> list[LayerTuple]:
 
 
 def slide_layers(slide: Slide) -> list[LayerTuple]:
-    """Return the layers of an opened slide: the picture, and the results that lie in it."""
+    """Return the layers of an opened slide: the picture, and the labels that lie in it.
+
+    Labels that cannot be opened are a warning: the slide can.
+    """
+    from napari.utils.notifications import show_warning
+
     from .layers import slide_layer
 
-    return [slide_layer(slide), *results_of(Path(slide.path), slide)]
+    made = [slide_layer(slide)]
+    if is_zarr(Path(slide.path)):
+        try:
+            made += labels_in(Path(slide.path), slide)
+        except CannotOpenError as error:
+            show_warning(str(error))
+    return made
 
 
-def results_of(folder: Path, slide: Slide | None = None) -> list[LayerTuple]:
-    """Return the results of this program that lie in a folder, as layers."""
-    from ..io import open_results
-    from .layers import prediction_layer
+def labels_in(folder: Path, slide: Slide | None = None) -> list[LayerTuple]:
+    """Return the label images of a folder as layers: results of this program, and others.
 
-    names = stored_results(folder)
-    return [prediction_layer(open_results(folder, name, slide=slide)) for name in names]
+    Raises
+    ------
+    CannotOpenError
+        One of them is damaged.
+    """
+    from ..io import open_labels, open_results
+    from .layers import labels_layer, prediction_layer
+
+    ours = stored_results(folder)
+    made = [prediction_layer(open_results(folder, name, slide=slide)) for name in ours]
+    others = [one for one in open_labels(folder) if one.name not in ours]
+    return made + [labels_layer(one, slide) for one in others]
+
+
+def annotations_of(file: Path) -> list[LayerTuple]:
+    """Return annotations as layers that lie on the slide in the window, if one is open."""
+    from napari.utils.notifications import show_info, show_warning
+
+    from ..io import open_annotations
+    from .annotation_layers import annotation_layers
+    from .view import window_viewer
+
+    annotations = open_annotations(file)
+    image = slide_under(file, window_viewer())
+    if image is None:
+        show_info(f"{file.name} is shown in px of level 0: open its slide first to have it there.")
+    if annotations.left_out:
+        show_warning(f"{file.name}: left out " + " ".join(annotations.left_out[:3]))
+    return annotation_layers(annotations, image)
+
+
+def slide_under(file: Path, viewer: napari.Viewer | None) -> napari.layers.Image | None:
+    """Return the slide layer that annotations belong to: of the same name, active, or on top."""
+    slides = [one for one in (viewer.layers if viewer else ()) if "slide" in one.metadata]
+
+    def fits(layer: napari.layers.Image) -> tuple[bool, bool]:
+        same = file.name.startswith(Path(layer.metadata["slide"].path).name.partition(".")[0])
+        return same, layer is viewer.layers.selection.active
+
+    return max(reversed(slides), key=fits, default=None)
 
 
 def ask_or_warn(slide: Slide) -> None:
@@ -87,7 +143,14 @@ def stored_results(folder: Path) -> list[str]:
     return [file.parent.name for file in found if '"steatosis"' in file.read_text("utf-8")]
 
 
-def holds_image(folder: Path) -> bool:
-    """Say whether a folder is an OME-Zarr image besides what its labels are."""
-    texts = [folder / name for name in ("zarr.json", ".zattrs")]
-    return any('"multiscales"' in f.read_text("utf-8") for f in texts if f.is_file())
+def is_zarr(path: Path) -> bool:
+    """Say whether a path is a folder with the metadata of a zarr group."""
+    return any((path / name).is_file() for name in OME_ZARR)
+
+
+def holds_image(group: Path) -> bool:
+    """Say whether a zarr group is an OME-Zarr image, besides what its labels are."""
+    texts = [group / name for name in ("zarr.json", ".zattrs")]
+    text = "".join(file.read_text("utf-8") for file in texts if file.is_file())
+    image = '"multiscales"' in text and '"image-label"' not in text
+    return image or '"bioformats2raw.layout"' in text

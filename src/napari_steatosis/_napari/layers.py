@@ -106,19 +106,19 @@ def _shrinking(levels: Sequence[Any]) -> list[Any]:
     """Return the levels that napari takes: each smaller than the one before."""
     kept = [levels[0]]
     kept += [two for one, two in pairwise(levels) if np.prod(two.shape) < np.prod(one.shape)]
-    return [_Windowed(one) if _has_wide_chunks(one) else one for one in kept]
+    return [one if _fits_napari(one) else _Windowed(one) for one in kept]
 
 
-def _has_wide_chunks(level: Any) -> bool:
-    return max(getattr(level, "chunks", (0,))) > WIDEST_CHUNK_PX
+def _fits_napari(level: Any) -> bool:
+    return hasattr(level, "size") and max(getattr(level, "chunks", (0,))) <= WIDEST_CHUNK_PX
 
 
 class _Windowed:
     """A labels array without its chunks: napari draws whole chunks, also wider than a texture."""
 
     def __init__(self, level: Any) -> None:
-        self._level = level
-        self.shape, self.dtype, self.ndim, self.size = level.shape, level.dtype, 2, level.size
+        self._level, self.shape, self.dtype, self.ndim = level, level.shape, level.dtype, 2
+        self.size = int(np.prod(level.shape, dtype=np.int64))
 
     def __getitem__(self, key: Any) -> NDArray[Any]:
         return np.asarray(self._level[key])

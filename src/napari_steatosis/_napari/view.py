@@ -88,9 +88,9 @@ def shapes_um(
         if kind == "line":
             continue
         corners = np.asarray(vertices, float)[:, -2:]
-        outline = _round(corners) if kind == "ellipse" else corners
+        outline = ellipse_outline(corners) if kind == "ellipse" else corners
         world = outline @ matrix[:2, :2].T + matrix[:2, 2]
-        world = world * _unit_ratio(shapes.units, image.units)
+        world = world * unit_ratio(shapes.units, image.units)
         outlines.append(tissue_um(image, world, slide))
     if not outlines:
         raise BadValueError(
@@ -107,7 +107,7 @@ def tissue_um(image: napari.layers.Image, world: ArrayLike, slide: Slide) -> NDA
     return slide.frame().to_um(points @ np.linalg.inv(matrix[:2, :2]).T)
 
 
-def _round(corners: NDArray[np.float64]) -> NDArray[np.float64]:
+def ellipse_outline(corners: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the outline of the ellipse in a box of four corners."""
     centre = corners.mean(0)
     along, across = (corners[1] - corners[0]) / 2, (corners[3] - corners[0]) / 2
@@ -121,10 +121,11 @@ def _in_units_of(
     """Convert a point of the viewer's world, whose unit is the finest of all layers."""
     units = getattr(viewer.dims, "units", None)
     point = np.asarray(world, float)[-2:]
-    return point if units is None else point * _unit_ratio(units[-2:], image.units)
+    return point if units is None else point * unit_ratio(units[-2:], image.units)
 
 
-def _unit_ratio(given: Sequence[Any], wanted: Sequence[Any]) -> NDArray[np.float64]:
+def unit_ratio(given: Sequence[Any], wanted: Sequence[Any]) -> NDArray[np.float64]:
+    """Return how many of the wanted units one given unit is, for y and x; 1 where it has none."""
     ratios = []
     for one, other in zip(given[-2:], wanted[-2:], strict=True):
         same = one == other or one.dimensionality != other.dimensionality
