@@ -93,7 +93,7 @@ def judge_all(numbers: range, folder: Path) -> Tally:
     tally, worker = Tally(), Worker()
     sound = bases(folder / "sound")
     warm = [worker.judge(path)[0] for path in sound.values()]
-    assert warm == ["sound"] * len(warm), f"sound slides are not: {warm}"
+    assert {*warm} <= {"sound", "as stored"}, f"sound slides are not: {warm}"
     for number in numbers:
         own = folder / "copy"
         own.mkdir()
