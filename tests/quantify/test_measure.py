@@ -100,3 +100,21 @@ def test_a_report_can_be_sent_to_another_process():
     report = measure(prediction_of(drawn(300, 300, [(90, 90, 20)])))
     sent = pickle.loads(pickle.dumps(report))
     assert len(list(sent.outlines(None))) == 1
+
+
+def test_tiles_are_the_squares_of_the_interval():
+    classes = np.zeros((1100, 600), np.uint8)
+    classes[:, :520] = 1
+    classes[1050:1060, 514:520] = 2
+    tiles = measure(prediction_of(classes)).tables["tiles"]  # 0.5 um/px: squares of 512 px
+    assert tiles["y_um"].tolist() == [127.75, 127.75, 383.75, 383.75, 530.75, 530.75]
+    assert tiles["x_um"].tolist() == [127.75, 277.75] * 3
+    assert tiles["height_um"].tolist() == [256, 256, 256, 256, 38, 38]
+    assert tiles["width_um"].tolist() == [256, 44] * 3
+    assert tiles["tissue_area_um2"].tolist()[-2:] == [512 * 76 / 4, 8 * 76 / 4]
+    assert tiles["fat_area_um2"].tolist() == [0, 0, 0, 0, 0, 15]
+    assert tiles["fat_area_fraction_percent"][-1] == pytest.approx(100 * 60 / (8 * 76))
+
+
+def test_squares_without_tissue_are_no_tiles():
+    assert len(measure(prediction_of(np.zeros((50, 50), np.uint8))).tables["tiles"]["y_um"]) == 0

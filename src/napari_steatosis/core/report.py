@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import UnknownNameError
+from .errors import BadValueError, UnknownNameError
 from .geometry import Region
 from .prediction import Prediction
 
@@ -87,7 +87,7 @@ class Report:
     measurements : tuple of Measurement
         The numbers, by name in `report[name]`.
     tables : mapping of str to table
-        ``"droplets"``: one row per droplet.
+        ``"droplets"``: one row per droplet; ``"tiles"``: one row per square of tissue.
     provenance : mapping
         Slide, pixel size and its source, model and weights, settings, versions.
     flags : tuple of str
@@ -123,3 +123,45 @@ class Report:
             "flags": list(self.flags),
             "provenance": dict(self.provenance),
         }
+
+
+@dataclass(frozen=True, eq=False)
+class Reports:
+    """The reports of several slides, and whose slides they are.
+
+    Parameters
+    ----------
+    items : tuple of Report
+        At least one; their titles differ.
+    patients : mapping of str to str
+        Title of a slide to the patient. Slides that are not listed belong to nobody.
+
+    Raises
+    ------
+    BadValueError
+        No report, two of the same title, or a patient of a slide that is not there.
+
+    Examples
+    --------
+    >>> both = Reports((Report("a.svs", ()), Report("b.svs", ())), {"a.svs": "P1"})
+    >>> [both.patients.get(one.title) for one in both.items]
+    ['P1', None]
+    """
+
+    items: tuple[Report, ...]
+    patients: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        titles = [one.title for one in self.items]
+        if not titles:
+            raise BadValueError("There is no report to put into a table of slides.")
+        if twice := sorted({title for title in titles if titles.count(title) > 1}):
+            raise BadValueError(
+                f"Several reports have the title {twice[0]!r}, so their rows could not be told "
+                f"apart. Give each slide a name of its own: replace(report, title=...)."
+            )
+        if unknown := [title for title in self.patients if title not in titles]:
+            raise BadValueError(
+                f"A patient is named for the slide {unknown[0]!r}, which is not among the "
+                f"reports: {', '.join(titles[:10])}."
+            )

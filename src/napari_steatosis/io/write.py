@@ -17,6 +17,7 @@ WRITERS = Table(
     "writer",
     {
         ".csv": "napari_steatosis.io.write_table:write_csv",
+        ".parquet": "napari_steatosis.io.write_table:write_parquet",
         ".json": "napari_steatosis.io.write_table:write_json",
         ".html": "napari_steatosis.io.write_report:write_html",
         ".geojson": "napari_steatosis.io.write_geojson:write_geojson",
@@ -41,9 +42,12 @@ def write(
 
     Parameters
     ----------
-    value : Report, Prediction, LabelImage or Slide
-        A `Report` as ``.csv`` (one row per droplet, and ``*_summary.csv`` beside it),
-        ``.json``, ``.html`` or ``.geojson``, ``.geojson.gz`` (QuPath); a `Prediction` as
+    value : Report, Reports, Prediction, LabelImage, Slide or Snapshot
+        A `Report` as ``.csv`` or ``.parquet`` (one row per droplet; ``*_summary`` and
+        ``*_tiles`` beside it), ``.json``, ``.html`` or ``.geojson``, ``.geojson.gz``
+        (QuPath); `Reports` of several slides as ``.csv`` or ``.parquet`` (one row per slide,
+        and ``*_patients``); a `Slide`, `Prediction` or `LabelImage` as ``.ome.tif``; a
+        `Snapshot` as ``.png`` or ``.svg``; a `Prediction` as
         ``.zarr`` (OME-NGFF labels, also into an existing OME-Zarr image).
     path : path
         What to write. Folders on the way are created.

@@ -1,51 +1,130 @@
-"""A report as CSV (droplets, and a summary beside it) and as JSON."""
+"""Reports as CSV, Parquet and JSON."""
 
 from __future__ import annotations
 
-import csv
 import json
 import math
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..core.report import Report
+from ..core.report import RESEARCH_USE, Report, Reports
+from ._tables import tables_of, unit_of
 from .write import replacing
 
-SUMMARY_COLUMNS = ("measurement", "value", "unit", "ci95_low", "ci95_high", "n", "definition")
+if TYPE_CHECKING:
+    from pandas import DataFrame, Series
+
+STARTS_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+"""A cell that begins so is computed by spreadsheets, not shown."""
+
+ROUNDED = ("", "_tiles")
+"""Tables of a single slide that may be long: four decimals are enough."""
+
+SCHEMA_KEY = b"napari-steatosis"
 
 
-def write_csv(value: Report, path: Path, *, overwrite: bool = False) -> list[Path]:
-    """Write ``<stem>.csv`` with one row per droplet and ``<stem>_summary.csv`` with the numbers.
+def write_csv(value: Report | Reports, path: Path, *, overwrite: bool = False) -> list[Path]:
+    """Write tables as CSV, UTF-8, with the unit at the end of the name of a column.
 
-    Columns carry their unit at the end of their name (``area_um2``). The summary has one
-    row per measurement; what is undefined is left empty.
+    A `Report` gives ``<stem>.csv`` with one row per droplet, ``<stem>_summary.csv`` with one
+    row per measurement and ``<stem>_tiles.csv`` with one row per square of tissue. `Reports`
+    give ``<stem>.csv`` with one row per slide and ``<stem>_patients.csv`` with one row per
+    patient, whose areas are summed. What is undefined is left empty.
+
+    Text that a spreadsheet would run as a formula, because it begins with ``= + - @`` or a
+    control character, gets an apostrophe in front. Numbers are written as numbers.
+
+    Raises
+    ------
+    BadValueError
+        A measurement has a unit that no column name has, or a patient's slide has no areas.
+    CannotOpenError
+        Something stands at one of the paths and `overwrite` is False.
     """
-    summary = path.with_name(f"{path.stem}_summary{path.suffix}")
-    with (
-        replacing(path, overwrite=overwrite) as droplets_part,
-        replacing(summary, overwrite=overwrite) as summary_part,
-    ):
-        _write_droplets(value, droplets_part)
-        _write_summary(value, summary_part)
-    return [path, summary]
+
+    def save(name: str, table: DataFrame, part: Path) -> None:
+        rounded = isinstance(value, Report) and name in ROUNDED
+        _without_formulas(table).to_csv(
+            part,
+            index=False,
+            float_format="%.4f" if rounded else None,
+            lineterminator="\r\n",  # of RFC 4180; with "\n" alone, cells with "\r" stay bare
+            encoding="utf-8",
+        )
+
+    return _write_all(value, path, save, overwrite=overwrite)
 
 
-def _write_droplets(report: Report, path: Path) -> None:
-    import pandas as pd
+def write_parquet(value: Report | Reports, path: Path, *, overwrite: bool = False) -> list[Path]:
+    """Write the tables of `write_csv` as Parquet, with full precision and their types.
 
-    table = pd.DataFrame(dict(report.tables.get("droplets", {})))
-    table.to_csv(path, index=False, float_format="%.4f", lineterminator="\n")
+    The unit of a column is the field's metadata ``unit``; title, measurements, flags and
+    provenance are JSON in the schema's metadata ``napari-steatosis``. Text is kept as it is:
+    nothing in a Parquet file is run.
+
+    Raises
+    ------
+    BadValueError, CannotOpenError
+        As for `write_csv`.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    known = json.dumps(_known_of(value), ensure_ascii=False, allow_nan=False).encode("utf-8")
+
+    def save(_: str, table: DataFrame, part: Path) -> None:
+        rows = pa.Table.from_pandas(table, preserve_index=False)
+        fields = [
+            field.with_metadata({"unit": unit_of(field.name)}) if unit_of(field.name) else field
+            for field in rows.schema
+        ]
+        schema = pa.schema(fields, metadata={**rows.schema.metadata, SCHEMA_KEY: known})
+        pq.write_table(rows.cast(schema), part, compression="zstd")
+
+    return _write_all(value, path, save, overwrite=overwrite)
 
 
-def _write_summary(report: Report, path: Path) -> None:
-    with path.open("w", newline="", encoding="utf-8") as file:
-        rows = csv.writer(file, lineterminator="\n")
-        rows.writerow(SUMMARY_COLUMNS)
-        for one in report.measurements:
-            low, high = one.interval or ("", "")
-            value = "" if math.isnan(one.value) else repr(float(one.value))
-            n = "" if one.n is None else one.n
-            rows.writerow([one.name, value, one.unit, low, high, n, one.definition])
+def _write_all(
+    value: Report | Reports,
+    path: Path,
+    save: Callable[[str, DataFrame, Path], None],
+    *,
+    overwrite: bool,
+) -> list[Path]:
+    """Write every table; the files get their names when all are complete."""
+    tables = tables_of(value)
+    paths = {name: path.with_name(f"{path.stem}{name}{path.suffix}") for name in tables}
+    with ExitStack() as stack:
+        for name, table in tables.items():
+            part = stack.enter_context(replacing(paths[name], overwrite=overwrite))
+            save(name, table, part)
+    return list(paths.values())
+
+
+def _without_formulas(table: DataFrame) -> DataFrame:
+    from pandas import DataFrame
+    from pandas.api.types import is_numeric_dtype
+
+    def safe(column: Series) -> Series:
+        return column if is_numeric_dtype(column) else column.map(_shown)
+
+    return DataFrame({_shown(name): safe(column) for name, column in table.items()})
+
+
+def _shown(cell: Any) -> Any:
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(STARTS_FORMULA) else cell
+
+
+def _known_of(value: Report | Reports) -> Any:
+    if isinstance(value, Report):
+        return _plain(value.to_json())
+    slides = [
+        {"title": one.title, "flags": list(one.flags), "provenance": dict(one.provenance)}
+        for one in value.items
+    ]
+    return _plain({"notice": RESEARCH_USE, "slides": slides, "patients": dict(value.patients)})
 
 
 def write_json(value: Report, path: Path, *, overwrite: bool = False) -> list[Path]:

@@ -16,6 +16,7 @@ from . import MEASURES
 from ._droplets import DropletRule
 from ._evidence import SQUARE_UM, Evidence
 from ._outlines import trace_droplets
+from ._tiles import tile_table
 from .fat_area import FEWEST_SQUARES
 
 LITTLE_TISSUE_MM2 = 1.0
@@ -49,7 +50,7 @@ def measure(
     Returns
     -------
     Report
-        With the table ``"droplets"``.
+        With the tables ``"droplets"`` and ``"tiles"``.
 
     Raises
     ------
@@ -80,7 +81,7 @@ def measure(
     return Report(
         title=_title(prediction),
         measurements=measurements,
-        tables={"droplets": evidence.droplets},
+        tables={"droplets": evidence.droplets, "tiles": tile_table(evidence)},
         provenance={**prediction.provenance, "measure": settings},
         flags=tuple(_flags(evidence, measurements)),
         prediction=prediction,

@@ -1,0 +1,37 @@
+"""The table of tiles: the squares of tissue that intervals are computed from."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..core.report import Columns
+from ._evidence import Evidence
+
+
+def tile_table(evidence: Evidence) -> Columns:
+    """Return one row per square of the plane that holds analysed pixels, from the top.
+
+    Returns
+    -------
+    Columns
+        ``y_um, x_um`` centre in the tissue; ``height_um, width_um``, smaller at the lower and
+        right edge of the plane; ``tissue_area_um2``, ``fat_area_um2`` and their ratio
+        ``fat_area_fraction_percent``. The areas add up to those of the report.
+    """
+    squares, frame = evidence.squares, evidence.frame
+    rows, columns = np.nonzero(squares.analysed)
+    tissue, fat = squares.analysed[rows, columns], squares.fat[rows, columns]
+    side = np.array(squares.side_px)
+    first = np.stack([rows, columns], axis=1) * side
+    end = np.minimum(first + side, evidence.prediction.shape)
+    centre_um = frame.to_um((first + end - 1) / 2)
+    extent_um = (end - first) * np.array(frame.um_per_px)
+    return {
+        "y_um": centre_um[:, 0],
+        "x_um": centre_um[:, 1],
+        "height_um": extent_um[:, 0],
+        "width_um": extent_um[:, 1],
+        "tissue_area_um2": tissue * frame.um2_per_px,
+        "fat_area_um2": fat * frame.um2_per_px,
+        "fat_area_fraction_percent": 100 * fat / tissue,
+    }
