@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from napari._app_model.constants._menus import is_menu_contributable
-from npe2 import PluginManifest
+from npe2 import PluginManager, PluginManifest
 
 NAME = "napari-steatosis"
 HEAVY = {"torch", "zarr", "dask", "tifffile", "openslide", "scipy", "skimage", "pandas"}
@@ -48,7 +48,8 @@ def test_menus_are_known_to_napari_and_name_our_commands(manifest: PluginManifes
 
 def test_every_command_is_contributed_somewhere(manifest: PluginManifest) -> None:
     given = manifest.contributions
-    used = {item.command for item in (*given.readers, *given.widgets, *given.sample_data)}
+    kinds = (given.readers, given.writers, given.widgets, given.sample_data, *given.menus.values())
+    used = {item.command for items in kinds for item in items}
     assert used == {command.id for command in given.commands}
 
 
@@ -61,7 +62,17 @@ def test_patterns_cover_the_formats(manifest: PluginManifest) -> None:
     (reader,) = manifest.contributions.readers
     assert reader.accepts_directories
     wanted = ("svs", "ndpi", "mrxs", "scn", "bif", "dcm", "tif", "tiff", "zarr", "png", "jpg")
-    assert {f"*.{suffix}" for suffix in wanted} <= set(reader.filename_patterns)
+    annotations = ("geojson", "geojson.gz")
+    assert {f"*.{suffix}" for suffix in wanted + annotations} <= set(reader.filename_patterns)
+
+
+@pytest.mark.parametrize("kind", ["image", "labels", "shapes", "points"])
+def test_a_layer_saved_without_a_suffix_goes_to_the_built_in_writer(kind: str) -> None:
+    found = PluginManager.instance()
+    found.discover()
+    writer, _ = found.get_writer("name", [kind])
+    assert writer is not None
+    assert writer.command.startswith("napari.")
 
 
 def test_discovery_imports_nothing_of_us() -> None:

@@ -13,7 +13,7 @@ from discs import disc_slide
 from made_slides import aperio, ome_zarr, png, stained
 from napari_steatosis._napari.files import get_reader
 from napari_steatosis.core.errors import CannotOpenError
-from napari_steatosis.io.write_slide import write_slide
+from napari_steatosis.io.write import write
 from napari_steatosis.pipelines.segment import segment
 
 OURS = "napari-steatosis"
@@ -97,7 +97,7 @@ def test_a_results_store_opens_as_labels_that_lie_on_the_slide(tmp_path):
 
 
 def test_a_folder_with_slide_and_results_gives_both(tmp_path):
-    path = write_slide(disc_slide(), tmp_path / "liver.ome.zarr")
+    (path,) = write(disc_slide(), tmp_path / "liver.ome.zarr")
     segment(disc_slide(), BrightnessModel(), store=path, tile_px=512)
     assert [kind for _, _, kind in layers_of(path)] == ["image", "labels"]
 

@@ -167,7 +167,7 @@ def _labels(
 def _extent(annotations: Annotations) -> tuple[int, int]:
     """Return the height and width, px, in which all annotations lie."""
     far = np.max([one.box[2:] for one in annotations], axis=0)
-    height, width = np.maximum(np.ceil(far) + 1, 1).astype(int)
+    height, width = np.maximum(np.floor(far) + 1, 1).astype(int)
     return int(height), int(width)
 
 

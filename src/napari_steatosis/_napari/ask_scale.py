@@ -44,9 +44,9 @@ class ScaleQuestion(QWidget):
 
     def __init__(self, slide: Slide) -> None:
         super().__init__()
-        text = wrapped_label()
-        text.setStyleSheet(MIND)
-        text.setText(
+        self.text = wrapped_label()
+        self.text.setStyleSheet(MIND)
+        self.text.setText(
             f"{Path(slide.path).name}: {slide.scale_source}. It is shown in pixels; lengths and "
             f"areas need the size of a pixel. What was the objective of the scan?"
         )
@@ -71,7 +71,7 @@ class ScaleQuestion(QWidget):
             fields.addWidget(widget)
         fields.addStretch(1)
         layout = QVBoxLayout(self)
-        layout.addWidget(text)
+        layout.addWidget(self.text)
         layout.addLayout(fields)
         self.size.valueChanged.connect(lambda um: self.ok.setEnabled(um > 0))
         self.ok.clicked.connect(
