@@ -19,7 +19,8 @@ from napari_steatosis.core.geometry import Region
 from napari_steatosis.core.slide import Slide
 from napari_steatosis.io import open_slide
 from napari_steatosis.io._handles import HANDLES
-from vendor_slides import BLUE, GREEN, MAKERS, RED, SHAPE, STEP, TILE, bif, mirax, scn
+from overlapping_tiles import BLUE, GREEN, RED, SHAPE, STEP, TILE
+from vendor_slides import MAKERS, bif, mirax, scn
 
 RGB = NDArray[np.uint8]
 

@@ -146,7 +146,7 @@ def stated_scale(properties: Mapping[str, str]) -> tuple[tuple[float, float] | N
         first = first or (None, reason)
     if first is not None:
         return first
-    power = float(properties.get("openslide.objective-power", 0))
+    power = max(_numbers(properties, "openslide.objective-power"), default=0.0)
     if power <= 0:
         return None, "the file states no pixel size"
     return None, (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,19 +55,29 @@ class OpenSlideSource:
 
     def read(self, level: int, region: Region) -> NDArray[np.uint8]:
         """Return ``(height, width, 3) uint8`` RGB of a region inside the stored level."""
-        with HANDLES.borrow(self.path, _open_handle) as slide:
-            try:
-                if self.planes[level].downsample.is_integer():
-                    return self._crop(slide, level, region)
-                return self._blocks(slide, level, region)
-            except OpenSlideError:
-                HANDLES.forget(self.path)  # after an error OpenSlide refuses all further reads
-                raise
+        whole = self.planes[level].downsample.is_integer()
+        way = self._crop if whole else self._blocks
+        return self._with_handle(lambda slide: way(slide, level, region))
 
     def associated(self, name: str) -> NDArray[np.uint8]:
         """Return an associated image (label, macro, thumbnail) as ``(y, x, 3) uint8``."""
-        with HANDLES.borrow(self.path, _open_handle) as slide:
-            return over_background(slide.associated_images[name], self.background)
+        return self._with_handle(
+            lambda slide: over_background(slide.associated_images[name], self.background)
+        )
+
+    def _with_handle(self, read: Callable[[OpenSlide], NDArray[np.uint8]]) -> NDArray[np.uint8]:
+        """Read with the shared handle, and after an error once more with a new one.
+
+        An error makes OpenSlide refuse every further read of that handle, also of threads
+        that read undamaged parts at that moment.
+        """
+        try:
+            with HANDLES.borrow(self.path, _open_handle) as slide:
+                return read(slide)
+        except OpenSlideError:
+            HANDLES.forget(self.path)
+        with OpenSlide(self.path) as slide:
+            return read(slide)
 
     def _crop(self, slide: OpenSlide, level: int, region: Region) -> NDArray[np.uint8]:
         corner = self.planes[level].corner(region.y, region.x)
@@ -120,6 +130,9 @@ def recognises(path: Path) -> bool:
 
 def open_slide(path: Path) -> Slide:
     """Open svs, ndpi, mrxs, scn, bif, svslide, vms, DICOM or tiled vendor TIFF.
+
+    Where the file states which part of the glass was scanned (``openslide.bounds-x`` and so on
+    in `Slide.properties`), the slide is that part, so coordinates are those of QuPath.
 
     Parameters
     ----------
