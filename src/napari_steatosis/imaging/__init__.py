@@ -11,6 +11,8 @@ __getattr__ = lazy_names(
         "find_tissue": "napari_steatosis.imaging.tissue:find_tissue",
         "mask_of_polygons": "napari_steatosis.imaging.regions:mask_of_polygons",
         "labels_of": "napari_steatosis.imaging.annotations:labels_of",
+        "looks_swapped": "napari_steatosis.imaging.channel_order:looks_swapped",
+        "guess_stain": "napari_steatosis.imaging.stain_guess:guess_stain",
         "fit_stain": "napari_steatosis.imaging.stain:fit_stain",
     },
 )
