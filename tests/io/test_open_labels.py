@@ -40,15 +40,17 @@ def label_image(
     **about: Any,
 ) -> Path:
     """Labels of two levels, 0.5 um/px, whose first pixel lies at 10, 20 um."""
-    kind = 3 if version == "0.5" else 2
-    group = zarr.open_group(folder / "labels" / name, mode="w", zarr_format=kind)
+    zarr_format = 3 if version == "0.5" else 2
+    group = zarr.open_group(folder / "labels" / name, mode="w", zarr_format=zarr_format)
     datasets = []
     for level in range(2):
         plane = pixels[:: 2**level, :: 2**level]
         sides = dict(zip("yx", plane.shape, strict=True))
         stored = plane if axes.index("y") < axes.index("x") else plane.T
         stored = stored.reshape([sides.get(axis, 1) for axis in axes])
-        group.create_array(str(level), data=stored, chunks=tuple(min(n, 16) for n in stored.shape))
+        chunks = tuple(min(side, 16) for side in stored.shape)
+        kind = {"shape": stored.shape, "chunks": chunks, "dtype": stored.dtype}
+        group.create_array(str(level), **kind)[...] = stored
         steps = [
             {"type": "scale", "scale": [0.5 * 2**level if a in "yx" else 1 for a in axes]},
             {"type": "translation", "translation": [{"y": 10, "x": 20}.get(a, 0) for a in axes]},

@@ -116,7 +116,7 @@ def open_labels(path: str | os.PathLike[str]) -> tuple[LabelImage, ...]:
     --------
     >>> import numpy as np, zarr
     >>> group = zarr.open_group("slide.zarr/labels/nuclei", mode="w", zarr_format=2)
-    >>> _ = group.create_array("0", data=np.eye(4, dtype="uint8"))
+    >>> group.create_array("0", shape=(4, 4), dtype="uint8")[:] = np.eye(4)
     >>> group.attrs["multiscales"] = [{"axes": ["y", "x"], "datasets": [{"path": "0"}]}]
     >>> (nuclei,) = open_labels("slide.zarr")
     >>> nuclei.name, nuclei.shape, int(nuclei.levels[0][2, 2])
