@@ -60,6 +60,7 @@ def ome_zarr(
     version: str = "0.5",
     unit: str | None = "micrometer",
     omero: list[str] | None = None,
+    shards: bool = False,
 ) -> Path:
     """An OME-Zarr of two levels, 0.5 um/px; axes other than c, y and x have size 1."""
     path = folder / "slide.ome.zarr"
@@ -70,7 +71,10 @@ def ome_zarr(
         array = level.transpose(["yxc".index(axis) for axis in kept])
         array = array.reshape([dict(zip(kept, array.shape, strict=True)).get(a, 1) for a in axes])
         chunks = tuple(min(side, 64) for side in array.shape)
-        stored = group.create_array(f"s{number}", shape=array.shape, chunks=chunks, dtype="u1")
+        kind = {"shards": tuple(2 * side for side in chunks)} if shards else {}
+        stored = group.create_array(
+            f"s{number}", shape=array.shape, chunks=chunks, dtype="u1", **kind
+        )
         stored[:] = array
         scale = [0.5 * 2**number if axis in "yx" else 1.0 for axis in axes]
         step = {"type": "scale", "scale": scale}
@@ -97,5 +101,24 @@ def png(folder: Path, rgb: NDArray[np.uint8]) -> Path:
     return path
 
 
-MAKERS = {"openslide": aperio, "tiff": ome_tiff, "ome-zarr": ome_zarr, "picture": png}
+def tiles(folder: Path, rgb: NDArray[np.uint8], side: int = 128) -> Path:
+    """A folder of PNG tiles named as QuPath does, the last of a row and column cut off."""
+    path = folder / "tiles"
+    path.mkdir()
+    for y in range(0, rgb.shape[0], side):
+        for x in range(0, rgb.shape[1], side):
+            tile = rgb[y : y + side, x : x + side]
+            height, width = tile.shape[:2]
+            name = f"slide [x={x},y={y},w={width},h={height}].png"
+            Image.fromarray(tile).save(path / name, compress_level=1)
+    return path
+
+
+MAKERS = {
+    "openslide": aperio,
+    "tiff": ome_tiff,
+    "ome-zarr": ome_zarr,
+    "picture": png,
+    "tiles": tiles,
+}
 """One maker per row of READERS; a new reader adds its own."""

@@ -22,6 +22,7 @@ READERS = Table(
         "tiff": "napari_steatosis.io.tiff:open_slide",
         "ome-zarr": "napari_steatosis.io.ome_zarr:open_slide",
         "picture": "napari_steatosis.io.picture:open_slide",
+        "tiles": "napari_steatosis.io.tiles:open_slide",
     },
 )
 """Slide formats in the order in which they are tried; each opens a path or says why not."""
