@@ -2,10 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from .slide import Slide
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What something looks like, and why.
+
+    Parameters
+    ----------
+    name : str
+        The answer, ``"H&E"``.
+    reason : str
+        One sentence.
+    """
+
+    name: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.name}. {self.reason}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,10 +41,10 @@ class Explanation:
         Readers that refused it, and why.
     others : tuple of str
         Readers that would open it, too, but come later.
-    stain : str
-        What the stain looks like, a guess; empty where nobody looked.
-    channel_order : str
-        Whether red and blue look swapped; empty where nobody looked.
+    stain : Judgement, optional
+        What the stain looks like, a guess; None where nobody looked.
+    channel_order : Judgement, optional
+        Whether red and blue look swapped; None where nobody looked.
     remedy : str
         What to do where it does not open.
     """
@@ -34,8 +53,8 @@ class Explanation:
     slide: Slide | None = None
     refused: tuple[tuple[str, str], ...] = ()
     others: tuple[str, ...] = ()
-    stain: str = ""
-    channel_order: str = ""
+    stain: Judgement | None = None
+    channel_order: Judgement | None = None
     remedy: str = ""
 
     def __str__(self) -> str:
@@ -69,8 +88,8 @@ class Explanation:
             ("stored in", f"tiles of {slide.tile_px[0]} x {slide.tile_px[1]} px, "
              f"compression {slide.compression}"),
             ("ICC profile", profile),
-            ("stain (guess)", self.stain),
-            ("channel order", self.channel_order),
+            ("stain (guess)", "" if self.stain is None else str(self.stain)),
+            ("channel order", "" if self.channel_order is None else str(self.channel_order)),
             ("other images", ", ".join(slide.associated) or "none"),
         ]  # fmt: skip
 
@@ -102,8 +121,8 @@ class Explanation:
             "compression": slide.compression,
             "icc_profile": None if slide.profile is None else slide.profile.name,
             "colour": list(slide.colour),
-            "stain_guess": self.stain,
-            "channel_order": self.channel_order,
+            "stain_guess": None if self.stain is None else asdict(self.stain),
+            "channel_order": None if self.channel_order is None else asdict(self.channel_order),
             "associated_images": list(slide.associated),
             "fingerprint": slide.fingerprint,
             "properties": dict(slide.properties),

@@ -148,7 +148,21 @@ def analyse_steps(
     if should_stop():
         return
     yield Stage("Measuring")
-    yield Ended(replace(measure(prediction), title=stem(slide)), plan)
+    report = measure(prediction)
+    flags = (*report.flags, *_colour_flags(slide))
+    yield Ended(replace(report, title=stem(slide), flags=flags), plan)
+
+
+def _colour_flags(slide: Slide) -> Iterator[str]:
+    from ..imaging import looks_swapped
+
+    order = looks_swapped(slide)
+    if order.verdict == "red and blue look swapped":
+        yield (
+            f"Red and blue look swapped in this file. {order.reason} The model expects H&E as a "
+            f"microscope shows it: look at the slide, and analyse it with swapped channels "
+            f"(swap_red_blue=True, --swap-red-blue) if its nuclei are red."
+        )
 
 
 def analyse(

@@ -13,7 +13,7 @@ from ..core.report import Report
 from ..core.slide import Slide
 from ..imaging import drawn_liver
 from ..io import open_slide
-from ..io.write_slide import write_slide
+from ..io.write import write
 from .analyse import DEFAULT_MODEL, Event, Stage, analyse
 
 SEED = 20
@@ -99,7 +99,7 @@ def demonstrate(
     drawn = drawn_liver(size_px, size_px, seed=SEED)
     path = folder / "liver.ome.zarr"
     if not path.exists():
-        write_slide(drawn, path, on_block=_drawing(on_event))
+        write(drawn, path, on_block=_drawing(on_event))
     slide = open_slide(path)
     report = analyse(slide, folder, model=model, store=path, on_event=on_event)
     on_event(Stage("Counting the truth"))

@@ -6,7 +6,7 @@ import os
 from dataclasses import replace
 from typing import Any
 
-from ..core.explanation import Explanation
+from ..core.explanation import Explanation, Judgement
 from ..imaging import guess_stain, looks_swapped
 from ..io import explain_open as explain_reading
 
@@ -38,4 +38,8 @@ def explain_open(path: str | os.PathLike[str], **asked: Any) -> Explanation:
     if found.slide is None:
         return found
     stain, order = guess_stain(found.slide), looks_swapped(found.slide)
-    return replace(found, stain=str(stain), channel_order=str(order))
+    return replace(
+        found,
+        stain=Judgement(stain.name, stain.reason),
+        channel_order=Judgement(order.verdict, order.reason),
+    )
