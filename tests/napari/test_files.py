@@ -4,10 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import zarr
 from napari.components import ViewerModel
 from napari.utils.notifications import notification_manager
 from npe2 import PluginManager, io_utils
 
+import napari_steatosis as st
 from brightness_model import BrightnessModel
 from discs import disc_slide
 from made_slides import aperio, ome_zarr, png, stained
@@ -100,6 +102,48 @@ def test_a_folder_with_slide_and_results_gives_both(tmp_path):
     (path,) = write(disc_slide(), tmp_path / "liver.ome.zarr")
     segment(disc_slide(), BrightnessModel(), store=path, tile_px=512)
     assert [kind for _, _, kind in layers_of(path)] == ["image", "labels"]
+
+
+def add_labels(image: Path, name: str, pixels: np.ndarray, um: float) -> None:
+    """Put labels of another program into an OME-Zarr 0.4."""
+    group = zarr.open_group(str(image / "labels" / name), mode="w", zarr_format=2)
+    group.create_array("0", data=pixels)
+    axes = [{"name": axis, "type": "space", "unit": "micrometer"} for axis in "yx"]
+    steps = [{"type": "scale", "scale": [um, um]}]
+    levels = [{"path": "0", "coordinateTransformations": steps}]
+    group.attrs["multiscales"] = [{"version": "0.4", "axes": axes, "datasets": levels}]
+    group.attrs["image-label"] = {
+        "colors": [{"label-value": 2, "rgba": [0, 255, 0, 255]}],
+        "properties": [{"label-value": 2, "class": "portal field"}],
+    }
+
+
+def test_labels_of_other_programs_open_with_the_slide_or_alone(tmp_path):
+    path = st.write(disc_slide(), tmp_path / "liver.ome.zarr")[0]
+    pixels = np.full((325, 275), 2, np.uint16)
+    add_labels(path, "portal", pixels, 2.0)
+    segment(disc_slide(), BrightnessModel(), store=path, tile_px=512)
+    viewer = ViewerModel()
+    image, fat, portal = viewer.open(path, plugin=OURS)
+    assert (fat.name, portal.name) == ("fat", "portal")
+    assert "prediction" in fat.metadata
+    assert tuple(portal.scale) == (2, 2)
+    assert portal.get_color(2) == pytest.approx((0, 1, 0, 1))
+    assert list(portal.features["class"]) == ["portal field"]
+    assert portal.extent.world[1] == pytest.approx(image.extent.world[1], abs=2)
+    for alone in (path / "labels", path / "labels" / "portal"):
+        names = {layer.name for layer in ViewerModel().open(alone, plugin=OURS)}
+        assert names == ({"fat", "portal"} if alone.name == "labels" else {"portal"})
+
+
+def test_damaged_labels_are_a_warning_and_the_slide_opens(tmp_path):
+    path = st.write(disc_slide(), tmp_path / "liver.ome.zarr")[0]
+    labels = zarr.open_group(str(path / "labels"), mode="w", zarr_format=2)
+    labels.attrs["labels"] = ["missing"]
+    before = len(warnings_shown())
+    (image,) = ViewerModel().open(path, plugin=OURS)
+    assert image.rgb
+    assert "missing" in warnings_shown()[before]
 
 
 def broken_svs(folder: Path) -> Path:

@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 from napari.layers import Image, Labels, Layer, Shapes
+from napari.utils import DirectLabelColormap
 
 from discs import disc_slide
 from napari_steatosis._napari.layers import (
     data_to_world,
     is_shown,
+    labels_layer,
     prediction_layer,
     prediction_over,
     slide_layer,
@@ -16,6 +18,7 @@ from napari_steatosis._napari.layers import (
 from napari_steatosis._napari.view import Focus, shapes_um, view_um
 from napari_steatosis.core.errors import BadValueError
 from napari_steatosis.core.geometry import Frame, Region
+from napari_steatosis.core.label_image import LabelImage
 from napari_steatosis.core.prediction import Prediction
 from napari_steatosis.imaging import mask_of_polygons
 
@@ -61,6 +64,66 @@ def test_a_slide_without_pixel_size_keeps_its_world_in_px(slide, image):
 def test_matrix_of_a_layer(image):
     image.scale, image.translate = (3, 5), (7, 11)
     assert data_to_world(image) @ (1, 2, 1) == pytest.approx((10, 21, 1))
+
+
+def test_a_label_image_has_its_colours_and_properties():
+    given = {5: (255, 0, 0, 255), 9: (0, 0, 255, 51)}
+    known = {5: {"class": "fat", "index": "hidden"}, 7: {"class": "vein"}}
+    image = LabelImage("nuclei", [np.eye(9, dtype=np.int32) * 5], Frame((2, 3)), given, known)
+    layer = Layer.create(*labels_layer(image))
+    assert layer.name == "nuclei"
+    assert tuple(layer.scale) == (2, 3)
+    assert layer.get_color(5) == pytest.approx((1, 0, 0, 1))
+    assert layer.get_color(9) == pytest.approx((0, 0, 1, 0.2))
+    assert layer.get_color(7)[3] > 0  # napari's own, as for labels without colours
+    assert layer.get_color(0) is None
+    assert layer.features.to_dict("list") == {"index": [5, 7], "class": ["fat", "vein"]}
+    assert layer.editable
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int32, np.uint64])
+def test_labels_without_colours_have_those_of_napari(dtype):
+    high = np.iinfo(dtype).max
+    layer = Layer.create(*labels_layer(LabelImage("a", [np.full((4, 4), high, dtype)])))
+    assert layer.get_color(high)[3] > 0
+    assert [str(unit) for unit in layer.units] == ["pixel", "pixel"]
+
+
+@pytest.mark.parametrize("values", [[70_000], range(1, 20_000), [-3]])
+def test_colours_that_napari_cannot_draw_are_left_to_it(values):
+    colours = dict.fromkeys(values, (255, 0, 0, 255))
+    data = np.full((4, 4), list(values)[-1], np.int64)
+    layer = Layer.create(*labels_layer(LabelImage("a", [data], colours=colours)))
+    assert not isinstance(layer.colormap, DirectLabelColormap)
+
+
+class Lazy:
+    """A plane that counts how much of it was read, without a size or chunks."""
+
+    def __init__(self, shape: tuple[int, int], **attributes: object) -> None:
+        self.shape, self.dtype, self.most = shape, np.dtype(np.uint8), 0
+        self.__dict__.update(attributes)
+
+    def __getitem__(self, key):
+        found = np.broadcast_to(np.uint8(1), self.shape)[key]
+        self.most = max(self.most, found.size)
+        return found
+
+
+@pytest.mark.parametrize("attributes", [{}, {"chunks": (30_000, 30_000), "size": 9 * 10**8}])
+def test_a_huge_label_image_is_read_where_it_is_looked_at(attributes):
+    levels = [Lazy((30_000, 30_000), **attributes), Lazy((30_000, 30_000)), Lazy((500, 500))]
+    viewer = ViewerModel()
+    layer = viewer.add_layer(Layer.create(*labels_layer(LabelImage("a", levels))))
+    assert len(layer.data) == 2  # napari wants each level smaller than the one before
+    layer.data_level, layer.corner_pixels = 0, np.array([(100, 200), (400, 700)])
+    layer.refresh()
+    assert levels[0].most < 10**7
+
+
+def test_labels_without_a_place_lie_on_the_slide_that_they_came_with(slide):
+    layer = Layer.create(*labels_layer(LabelImage("a", [np.ones(slide.shape, np.uint8)]), slide))
+    assert tuple(layer.scale) == (0.5, 0.5)
 
 
 @pytest.mark.parametrize("kind", ["rectangle", "ellipse", "polygon"])

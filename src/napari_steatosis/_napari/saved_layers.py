@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ from ..core.geometry import Frame, Region
 from ..core.label_image import LabelImage
 from ..core.pyramid import LevelArray
 from ..core.slide import PLAUSIBLE_UM_PER_PX, Slide, virtual_levels
-from .placement import Ground, frame_in_world, plain_frame, relative
+from .placement import Ground, frame_in_world, matrix_of, plain_frame, relative
 
 if TYPE_CHECKING:
     from ..core.prediction import Prediction
@@ -102,18 +103,27 @@ def labels_of(data: Any, meta: Mapping[str, Any], ground: Ground | None) -> Pred
             f"The labels {meta['name']!r} have {len(levels[0].shape)} dimensions; 2 can be "
             f"written. Save one plane of them."
         )
-    frame = frame_in_world(meta) if ground is None else _frame_on(ground, levels[0].shape, meta)
+    frame = _frame_alone(meta) if ground is None else _frame_on(ground, levels[0].shape, meta)
     prediction = meta["metadata"].get("prediction")
     if prediction is not None and levels[0] is prediction.levels[0] and _same(prediction, frame):
         return prediction
-    return LabelImage(
-        str(meta["name"]).replace("/", "_"), levels, frame, _colours(meta), _properties(meta)
-    )
+    name = re.sub(r"[^\w. -]", "_", str(meta["name"])).strip(". ") or "labels"
+    return LabelImage(name, levels, frame, _colours(meta), _properties(meta))
 
 
 def _levels(data: Any, meta: Mapping[str, Any]) -> list[Any]:
     levels = list(data) if meta.get("multiscale") else [data]
     return [level if hasattr(level, "dtype") else np.asarray(level) for level in levels]
+
+
+def _frame_alone(meta: Mapping[str, Any]) -> Frame | None:
+    frame = frame_in_world(meta)
+    if frame is None and not np.allclose(matrix_of(meta), np.eye(3)):
+        raise BadValueError(
+            f"The labels {meta['name']!r} are scaled or moved, but have no unit of length, and the "
+            f"file could not say where they lie. Save them together with their slide."
+        )
+    return frame
 
 
 def _frame_on(ground: Ground, shape: tuple[int, int], meta: Mapping[str, Any]) -> Frame | None:
