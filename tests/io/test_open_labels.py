@@ -115,7 +115,7 @@ def test_axes_of_any_order_read_as_rows_and_columns(
     cells = one(label_image(tmp_path, axes=axes, version=version))
     assert (cells.shape, cells.frame) == ((40, 60), Frame((0.5, 0.5), (10, 20)))
     fine: Any = cells.levels[0]
-    assert (fine.ndim, fine.dtype) == (2, np.int32)
+    assert (fine.ndim, fine.size, fine.dtype) == (2, 2400, np.int32)
     for key in (
         np.s_[:],
         np.s_[...],
@@ -130,8 +130,9 @@ def test_axes_of_any_order_read_as_rows_and_columns(
     ):
         np.testing.assert_array_equal(fine[key], CELLS[key], err_msg=str(key))
     np.testing.assert_array_equal(np.asarray(fine), CELLS)
-    with pytest.raises(IndexError, match="integers and slices"):
-        fine[[1, 2]]
+    for wrong in ([1, 2], (np.array([1, 2]), 3), np.s_[0, 0, 0], np.s_[..., ...], None):
+        with pytest.raises(IndexError, match="integers and slices"):
+            fine[wrong]
 
 
 @pytest.mark.parametrize("dtype", ["bool", "u1", "i1", "u2", ">i4", "u4", "i8", "u8"])

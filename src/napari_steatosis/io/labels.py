@@ -56,6 +56,11 @@ class PlaneView:
         return self.array.shape[self.axes.index("y")], self.array.shape[self.axes.index("x")]
 
     @property
+    def size(self) -> int:
+        """Number of pixels."""
+        return self.shape[0] * self.shape[1]
+
+    @property
     def ndim(self) -> int:
         """Always 2."""
         return 2
@@ -74,9 +79,8 @@ class PlaneView:
     def __getitem__(self, key: Any) -> Any:
         """Return a part: integers, slices and ``...`` for y and x, as of a numpy array."""
         keys = key if isinstance(key, tuple) else (key,)
-        if Ellipsis in keys:
-            at = keys.index(Ellipsis)
-            keys = (*keys[:at], *[slice(None)] * (3 - len(keys)), *keys[at + 1 :])
+        if at := [i for i, k in enumerate(keys) if k is Ellipsis]:
+            keys = (*keys[: at[0]], *[slice(None)] * (3 - len(keys)), *keys[at[0] + 1 :])
         if len(keys) > 2 or not all(isinstance(k, int | np.integer | slice) for k in keys):
             raise IndexError(f"a label image is read by integers and slices of y, x, not {key!r}")
         wanted = {**SPREAD, **dict(zip("yx", keys, strict=False))}

@@ -30,9 +30,6 @@ from ._ngff_read import (
     recognises,
 )
 
-NO_COMPRESSION = {"bytes", "crc32c"}
-"""Codecs of zarr 3 that leave the size as it is."""
-
 
 @dataclass(frozen=True)
 class OmeZarrSource:
@@ -199,7 +196,7 @@ def _compression(array: Any) -> str:
         stated = codec.to_dict() if hasattr(codec, "to_dict") else codec.get_config()
         name = str(stated.get("name") or stated.get("id")).removeprefix("numcodecs.")
         settings = stated.get("configuration") or stated
-        if name not in NO_COMPRESSION:
+        if name != "crc32c":
             names.append(f"{name} {settings.get('cname', '')}".strip())
     return (" + ".join(names) or "none") + ", sharded" * (array.shards is not None)
 
