@@ -80,7 +80,7 @@ class Worker:
             except psutil.Error:
                 return f"CRASH: signal or exit {self.process.wait()}", seconds, peak
             if seconds > 2 * MOST_SECONDS or peak > 3 * MOST_BYTES:
-                self.process.kill()
+                self.close()
                 return ("HANG" if peak <= 3 * MOST_BYTES else "FLOOD"), seconds, peak
 
     def close(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
@@ -129,7 +130,7 @@ def link_outside(path: Path, rng: np.random.Generator) -> None:
     """Put a link that leaves the store, or to itself, in the place of a file or folder."""
     places = sorted(path.rglob("*"))
     place = places[int(rng.integers(len(places)))]
-    target = (Path("/dev/zero"), Path("/etc"), place, path.parent)[int(rng.integers(4))]
+    target = (Path(os.devnull).with_name("zero"), Path("/etc"), place, path.parent)[int(rng.integers(4))]
     place.rename(path.parent / f"{path.name}.moved")
     place.symlink_to(target)
 

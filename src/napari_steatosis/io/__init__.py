@@ -168,3 +168,8 @@ def _attempts(
             yield name, opener(place)
         except CannotOpenError as error:
             yield name, error
+        except Exception as error:  # a damaged header can make a library raise anything
+            yield name, CannotOpenError(
+                f"its header cannot be read ({type(error).__name__}: {error}); it may be damaged "
+                f"or incomplete"
+            )

@@ -8,9 +8,11 @@ import struct
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import tifffile
 
+from ..core.errors import CannotOpenError
 from ..core.geometry import Region
 from ..core.slide import checked_scale
 from ._header import UM_PER_UNIT
@@ -26,6 +28,9 @@ VENDOR_SCALES = {
 OpenSlide gives these as ``openslide.mpp-y`` and ``-x``, but not where a unit stands behind the
 number or where the size is stated for a level only.
 """
+
+MOST_TOGETHER_PX = 2**27
+"""Pixels of a tile or of an associated image, which OpenSlide decodes whole (512 MB)."""
 
 TIFF_UNITS = {"inch": "inch", "centimeter": "cm"}
 """Units of the TIFF resolution tags, as OpenSlide spells them and as UM_PER_UNIT does."""
@@ -177,8 +182,36 @@ def _numbers(properties: Mapping[str, str], *names: str) -> list[float]:
     return [float(number) for numbers in found for number in numbers] if all(found) else []
 
 
+def _check_tile_size(page: Any) -> None:
+    height, width = (page.tilelength, page.tilewidth) if page.is_tiled else (1, 1)
+    if not 0 < height * width <= MOST_TOGETHER_PX:
+        raise CannotOpenError(
+            f"it states tiles of {height} x {width} px, which cannot be: its header is damaged. "
+            f"Copy it again from its origin"
+        )
+
+
+def check_associated_size(properties: Mapping[str, str], name: str) -> None:
+    """Refuse an associated image that would fill the memory.
+
+    Raises
+    ------
+    CannotOpenError
+    """
+    sides = ("height", "width")
+    height, width = (int(properties.get(f"openslide.associated.{name}.{s}", 1)) for s in sides)
+    if height * width > MOST_TOGETHER_PX:
+        raise CannotOpenError(f"it states {height} x {width} px, which cannot be")
+
+
 def compression_of(file: Path, properties: Mapping[str, str]) -> str:
-    """Return how the pixels of level 0 are stored, ``"JPEG"``; ``"unknown"`` where not said."""
+    """Return how the pixels of level 0 are stored, ``"JPEG"``; ``"unknown"`` where not said.
+
+    Raises
+    ------
+    CannotOpenError
+        For tiles of a size that no scanner writes: OpenSlide would end the whole program.
+    """
     vendor = properties["openslide.vendor"]
     if vendor == "dicom":
         return TRANSFER_SYNTAXES.get(properties.get("dicom.TransferSyntaxUID", ""), "unknown")
@@ -190,7 +223,11 @@ def compression_of(file: Path, properties: Mapping[str, str]) -> str:
     try:
         with tifffile.TiffFile(file) as tiff:
             pages = [page.aspage() for page in tiff.pages]
+            for page in pages:
+                _check_tile_size(page)
             largest = max(pages, key=lambda page: page.imagelength * page.imagewidth)
             return COMPRESSIONS.get(int(largest.compression), "unknown")
-    except (tifffile.TiffFileError, OSError, ValueError, LookupError, struct.error):
+    except CannotOpenError:
+        raise
+    except (tifffile.TiffFileError, OSError, ValueError, TypeError, LookupError, struct.error):
         return "unknown"

@@ -19,7 +19,14 @@ from ..core.slide import ColourProfile, Slide, virtual_levels
 from ._colour import profile_of
 from ._handles import HANDLES
 from ._header import fingerprint, read_size, stored_levels
-from ._openslide_header import Plane, bounds_of, compression_of, cut_out, stated_scale
+from ._openslide_header import (
+    Plane,
+    bounds_of,
+    check_associated_size,
+    compression_of,
+    cut_out,
+    stated_scale,
+)
 
 BLOCK_PX = 256
 """Side of the blocks in which levels of a downsample that is not whole are read, px."""
@@ -61,9 +68,12 @@ class OpenSlideSource:
 
     def associated(self, name: str) -> NDArray[np.uint8]:
         """Return an associated image (label, macro, thumbnail) as ``(y, x, 3) uint8``."""
-        return self._with_handle(
-            lambda slide: over_background(slide.associated_images[name], self.background)
-        )
+
+        def read(slide: OpenSlide) -> NDArray[np.uint8]:
+            check_associated_size(slide.properties, name)
+            return over_background(slide.associated_images[name], self.background)
+
+        return self._with_handle(read)
 
     def _with_handle(self, read: Callable[[OpenSlide], NDArray[np.uint8]]) -> NDArray[np.uint8]:
         """Read with the shared handle, and after an error once more with a new one.

@@ -6,6 +6,7 @@ import os
 from dataclasses import replace
 from typing import Any
 
+from ..core.errors import UnreadableRegionError
 from ..core.explanation import Explanation, Judgement
 from ..imaging import guess_stain, looks_swapped
 from ..io import explain_open as explain_reading
@@ -37,7 +38,11 @@ def explain_open(path: str | os.PathLike[str], **asked: Any) -> Explanation:
     found = explain_reading(path, **asked)
     if found.slide is None:
         return found
-    stain, order = guess_stain(found.slide), looks_swapped(found.slide)
+    try:
+        stain, order = guess_stain(found.slide), looks_swapped(found.slide)
+    except UnreadableRegionError as error:
+        unread = Judgement("not known", str(error))
+        return replace(found, stain=unread, channel_order=unread)
     return replace(
         found,
         stain=Judgement(stain.name, stain.reason),
