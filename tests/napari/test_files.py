@@ -12,7 +12,7 @@ from npe2 import PluginManager, io_utils
 import napari_steatosis as st
 from brightness_model import BrightnessModel
 from discs import disc_slide
-from made_slides import aperio, ome_zarr, png, stained
+from made_slides import aperio, ome_zarr, png, stained, tiles
 from napari_steatosis._napari.files import get_reader
 from napari_steatosis.core.errors import CannotOpenError
 from napari_steatosis.io.write import write
@@ -163,6 +163,18 @@ def test_what_cannot_be_opened_is_one_clear_error(tmp_path, make):
     path = make(tmp_path)
     with pytest.raises(CannotOpenError, match=path.name):
         layers_of(path)
+
+
+def test_a_folder_of_tiles_opens_as_one_slide(tmp_path):
+    rgb = stained(300, 400)
+    ((levels, _, _),) = layers_of(tiles(tmp_path, rgb))
+    assert np.array_equal(levels[0][:], rgb)
+
+
+def test_a_folder_of_other_pictures_is_left_to_other_readers(tmp_path):
+    for name in ("liver.png", "kidney.png", "a [x=0,y=0].png"):
+        (tmp_path / name).write_bytes(b"")
+    assert get_reader(str(tmp_path)) is None
 
 
 def test_other_folders_are_left_to_other_readers(tmp_path):

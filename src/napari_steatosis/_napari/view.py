@@ -56,16 +56,24 @@ def centre_um(
 
 def view_um(viewer: napari.Viewer, image: napari.layers.Image, slide: Slide) -> NDArray[np.float64]:
     """Return the four corners of the canvas, (4, 2) in um of the slide."""
+    return slide.frame().to_um(view_px(viewer, image, slide))
+
+
+def view_px(viewer: napari.Viewer, image: napari.layers.Image, slide: Slide) -> NDArray[np.float64]:
+    """Return the four corners of the canvas, (4, 2) in px of the slide's level 0.
+
+    Raises
+    ------
+    BadValueError
+        Where the view shows no part of the slide.
+    """
     camera = camera_of(viewer)
     half = np.asarray(viewer.canvas.size, float) / camera.zoom / 2
     centre = np.asarray(camera.center)[-2:]
     signs = np.array([(-1, -1), (-1, 1), (1, 1), (1, -1)])
     corners = [_in_units_of(image, viewer, centre + sign * half) for sign in signs]
-    frame = slide.frame()
-    um_per_px, first = np.asarray(frame.um_per_px), np.asarray(frame.origin_um)
-    last = first + np.asarray(slide.shape) * um_per_px
-    seen = np.clip(tissue_um(image, corners, slide), first, last)
-    if np.any(np.ptp(seen, axis=0) < um_per_px):
+    seen = np.clip(slide_px(image, corners), 0, slide.shape)
+    if np.any(np.ptp(seen, axis=0) < 1):
         raise BadValueError(
             f"The view shows no part of the slide {image.name!r}. Move it over the slide "
             f"(Home shows everything), or choose another region."
@@ -102,9 +110,14 @@ def shapes_um(
 
 def tissue_um(image: napari.layers.Image, world: ArrayLike, slide: Slide) -> NDArray[np.float64]:
     """Convert ``(n, 2)`` points of the world, in the layer's units, to um of the slide."""
+    return slide.frame().to_um(slide_px(image, world))
+
+
+def slide_px(image: napari.layers.Image, world: ArrayLike) -> NDArray[np.float64]:
+    """Convert ``(n, 2)`` points of the world, in the layer's units, to px of its level 0."""
     matrix = data_to_world(image)
     points = np.asarray(world, float) - matrix[:2, 2]
-    return slide.frame().to_um(points @ np.linalg.inv(matrix[:2, :2]).T)
+    return points @ np.linalg.inv(matrix[:2, :2]).T
 
 
 def ellipse_outline(corners: NDArray[np.float64]) -> NDArray[np.float64]:
