@@ -9,7 +9,9 @@ import pytest
 
 from class_maps import crowd, drawn, on_slide
 from napari_steatosis.core.errors import CannotOpenError
+from napari_steatosis.core.geometry import Region
 from napari_steatosis.core.prediction import Prediction
+from napari_steatosis.core.snapshot import Snapshot
 from napari_steatosis.io.write import WRITERS, write, written_by
 from napari_steatosis.quantify import measure
 
@@ -26,8 +28,18 @@ def suffix(request):
 
 
 def value_for(suffix, classes):
-    prediction = on_slide(classes)
-    return prediction if Prediction in written_by(WRITERS[suffix]) else measure(prediction)
+    prediction, kinds = on_slide(classes), written_by(WRITERS[suffix])
+    if Snapshot in kinds:
+        height, width = prediction.slide.shape
+        whole = Region(y=0, x=0, height=height, width=width)
+        return Snapshot(prediction.slide, whole, (prediction,), width_px=300)
+    return prediction if Prediction in kinds else measure(prediction)
+
+
+def prediction_in(value):
+    if isinstance(value, Snapshot):
+        return value.overlays[0]
+    return value if isinstance(value, Prediction) else value.prediction
 
 
 @pytest.mark.parametrize("classes", list(MAPS.values()), ids=list(MAPS))
@@ -56,14 +68,13 @@ def test_a_failure_leaves_nothing_behind(suffix, tmp_path, monkeypatch):
             raise OSError("the disk is gone")
 
     value = value_for(suffix, MAPS["droplets"])
-    prediction = value if isinstance(value, Prediction) else value.prediction
-    object.__setattr__(prediction, "levels", [Torn()])
+    object.__setattr__(prediction_in(value), "levels", [Torn()])
     try:
         write(value, tmp_path / f"slide{suffix}")
     except OSError:
         assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
     else:
-        assert suffix in {".csv", ".json"}, "it needs the class map, so it must fail"
+        assert suffix in {".csv", ".parquet", ".json"}, "it needs the class map, so it must fail"
 
 
 def test_its_signature_is_that_of_the_table(suffix):

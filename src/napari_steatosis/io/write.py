@@ -26,6 +26,8 @@ WRITERS = Table(
         ".zarr": "napari_steatosis.io.write_ome_zarr:write_ome_zarr",
         ".ome.tif": "napari_steatosis.io.write_ome_tiff:write_ome_tiff",
         ".ome.tiff": "napari_steatosis.io.write_ome_tiff:write_ome_tiff",
+        ".png": "napari_steatosis.io.write_snapshot:write_snapshot",
+        ".svg": "napari_steatosis.io.write_snapshot:write_snapshot",
     },
 )
 """Suffix to a function ``(value, path, *, overwrite, **its own options) -> list of Path``.
@@ -46,9 +48,9 @@ def write(
         A `Report` as ``.csv`` or ``.parquet`` (one row per droplet; ``*_summary`` and
         ``*_tiles`` beside it), ``.json``, ``.html`` or ``.geojson``, ``.geojson.gz``
         (QuPath); `Reports` of several slides as ``.csv`` or ``.parquet`` (one row per slide,
-        and ``*_patients``); a `Slide`, `Prediction` or `LabelImage` as ``.ome.tif``; a
-        `Snapshot` as ``.png`` or ``.svg``; a `Prediction` as
-        ``.zarr`` (OME-NGFF labels, also into an existing OME-Zarr image).
+        and ``*_patients``); a `Slide`, `Prediction` or `LabelImage` as ``.ome.tif`` or
+        ``.ome.zarr`` (labels also into an OME-Zarr image that is there); a `Snapshot` as
+        ``.png`` or ``.svg``.
     path : path
         What to write. Folders on the way are created.
     overwrite : bool
