@@ -15,6 +15,7 @@ import napari_steatosis as st
 from discs import disc_slide
 from napari_steatosis._napari.analyse import CHOOSE, SHAPES, VIEW
 from napari_steatosis._napari.layers import slide_layer
+from napari_steatosis._napari.scale import give_scale
 from napari_steatosis.core.errors import BadValueError, MissingScaleError
 from napari_steatosis.core.geometry import Region
 from napari_steatosis.imaging import mask_of_polygons
@@ -96,6 +97,20 @@ def test_an_unknown_pixel_size_is_asked_for_and_never_assumed(form, qtbot):
     assert "given by the user" in form.panel.flags.text()
     labels = form.viewer.layers["fat: discs.svs"]
     assert tuple(labels.scale) == (1, 1)  # it lies on the slide, which is shown in px
+
+
+def test_a_pixel_size_given_elsewhere_is_shown(form):
+    unknown = replace(disc_slide(), um_per_px=None)
+    form.viewer.add_layer(Layer.create(*slide_layer(unknown)))
+    give_scale(form.viewer, unknown, 0.25)
+    assert form.pixel_size.value == 0.25
+    assert form.request().slide.um_per_px == (0.25, 0.25)
+
+
+def test_label_and_macro_are_no_slides(with_slide):
+    picture = np.zeros((64, 64, 3), np.uint8)
+    with_slide.viewer.add_image(picture, rgb=True, metadata={"associated": "label"})
+    assert [layer.name for layer in with_slide.slide.choices if layer] == ["discs.svs"]
 
 
 def test_a_known_pixel_size_is_shown_with_its_source_and_locked(with_slide):

@@ -126,7 +126,11 @@ class AnalyseForm(Container):
     def _slides(self, _: Any = None) -> list[tuple[str, Any]]:
         from napari.layers import Image
 
-        return [(one.name, one) for one in self.viewer.layers if isinstance(one, Image) and one.rgb]
+        return [
+            (one.name, one)
+            for one in self.viewer.layers
+            if isinstance(one, Image) and one.rgb and "associated" not in one.metadata
+        ]
 
     def _shapes(self, _: Any = None) -> list[tuple[str, Any]]:
         from napari.layers import Shapes
@@ -143,6 +147,8 @@ class AnalyseForm(Container):
 
     def _slide_changed(self, _: Any = None) -> None:
         slide = None if self.slide.value is None else self.slide.value.metadata.get("slide")
+        if slide is not None:  # which may be given its pixel size elsewhere
+            self.slide.value.events.metadata.connect(self._slide_changed)
         known = slide is not None and slide.um_per_px is not None
         if known:
             self.pixel_size.value = slide.um_per_px[0]
