@@ -2,13 +2,17 @@ from __future__ import annotations
 
 import gzip
 import json
+import math
+import uuid
 
 import numpy as np
 import pytest
 
 from class_maps import apart, crowd, drawn, on_slide, prediction_of
+from napari_steatosis.core.annotation import Annotation, Annotations
 from napari_steatosis.core.errors import BadValueError
 from napari_steatosis.core.report import Report
+from napari_steatosis.io import geojson_size, open_annotations
 from napari_steatosis.io.write import write
 from napari_steatosis.quantify import measure
 
@@ -135,3 +139,127 @@ def test_the_pixel_size_of_the_slide_is_never_guessed(tmp_path):
     with pytest.raises(BadValueError, match="no outlines"):
         write(Report("slide", ()), tmp_path / "slide.geojson")
     assert list(tmp_path.iterdir()) == []
+
+
+def check_schema(feature):
+    """What QuPath's own reader takes, and no member besides."""
+    assert set(feature) == {"type", "id", "geometry", "properties"}
+    assert feature["type"] == "Feature"
+    assert str(uuid.UUID(feature["id"])) == feature["id"]
+    assert set(feature["geometry"]) == {"type", "coordinates"}
+    for ring in feature["geometry"]["coordinates"]:
+        assert len(ring) >= 4
+        assert ring[0] == ring[-1]
+        assert all(len(point) == 2 for point in ring)
+        assert all(round(value, 2) == value for point in ring for value in point)
+    properties = dict(feature["properties"])
+    assert properties.pop("objectType") in {"annotation", "detection"}
+    assert isinstance(properties.pop("name", ""), str)
+    assert properties.pop("isLocked", True) is True
+    colours = [properties.pop("color", [0, 0, 0])]
+    if (classification := properties.pop("classification", None)) is not None:
+        assert isinstance(classification.pop("name"), str)
+        colours.append(classification.pop("color"))
+        assert classification == {}
+    assert all(isinstance(v, int) and 0 <= v <= 255 for rgb in colours for v in rgb)
+    assert all(len(rgb) == 3 for rgb in colours)
+    numbers = properties.pop("measurements", {})
+    assert all(isinstance(k, str) and math.isfinite(v) for k, v in numbers.items())
+    assert properties == {}
+
+
+def test_every_feature_keeps_to_the_schema(report, tmp_path):
+    for feature in features(*write(report, tmp_path / "slide.geojson")):
+        check_schema(feature)
+
+
+def rings_and_chains():
+    """Fat with holes, with pixels that meet at a corner only, and with a ring in a ring."""
+    classes = np.ones((120, 160), np.uint8)
+    rows, columns = np.ogrid[:120, :160]
+    for reach in (40, 30, 20, 10):
+        inside = (rows - 60) ** 2 + (columns - 60) ** 2 <= reach**2
+        classes[inside] = 2 if reach in (40, 20) else 1
+    classes[10:40, 120:150] = np.kron(np.indices((3, 3)).sum(0) % 2, np.ones((10, 10), int)) + 1
+    return classes
+
+
+@pytest.mark.parametrize(
+    "classes", [rings_and_chains(), drawn(400, 400, crowd(400, 400, 200))], ids=["holes", "crowd"]
+)
+def test_an_independent_reader_finds_valid_polygons_of_the_measured_area(classes, tmp_path):
+    shapely = pytest.importorskip("shapely")
+    report = measure(on_slide(classes), smallest_um2=0)
+    found = droplets(*write(report, tmp_path / "slide.geojson"))
+    shapes = [shapely.geometry.shape(one["geometry"]) for one in found]
+    assert all(shape.is_valid for shape in shapes)
+    areas = [one["properties"]["measurements"]["Area µm^2"] for one in found]
+    assert [shape.area * 0.0625 for shape in shapes] == pytest.approx(areas, abs=6e-4)
+    fat = np.count_nonzero(classes == 2) * 0.25
+    assert sum(areas) == pytest.approx(fat, abs=1e-3 * len(areas))
+
+
+def test_what_is_written_is_read_back_with_classes_and_measurements(report, tmp_path):
+    (path,) = write(report, tmp_path / "slide.geojson.gz")
+    tissue, *found = open_annotations(path)
+    assert (tissue.kind, tissue.name, tissue.locked) == ("annotation", "Analysed tissue", True)
+    table = report.tables["droplets"]
+    sizes = {"Fat droplet: macro": "macro", "Fat droplet: micro": "micro"}
+    for one in found:
+        (row,) = np.flatnonzero(table["id"] == one.measurements["Droplet"])
+        assert sizes[one.class_name] == table["size_class"][row]
+        assert one.measurements["Roundness"] == pytest.approx(table["roundness"][row], abs=5e-4)
+        # The slide has two pixels per pixel of the class map.
+        centre = [table["y_px"][row] * 2 + 0.5, table["x_px"][row] * 2 + 0.5]
+        y, x, y_end, x_end = one.box
+        assert [(y + y_end) / 2, (x + x_end) / 2] == pytest.approx(centre, abs=1.5)
+
+
+def test_measurements_that_are_not_finite_are_left_out(tmp_path):
+    spot = np.zeros((1, 2))
+    marks = Annotations((Annotation("points", ((spot,),), measurements={"a": math.nan, "b": 2.0}),))
+    (feature,) = features(*write(marks, tmp_path / "marks.geojson"))
+    assert feature["properties"] == {"objectType": "annotation", "measurements": {"b": 2.0}}
+
+
+def test_equal_annotations_without_identity_get_different_ones(tmp_path):
+    spots = Annotations((Annotation("points", ((np.zeros((1, 2)),),)),) * 2500)
+    (path,) = write(spots, tmp_path / "spots.geojson")
+    assert len({feature["id"] for feature in features(path)}) == 2500
+
+
+def test_progress_is_told_after_every_thousand_and_at_the_end(tmp_path):
+    spots = Annotations((Annotation("points", ((np.zeros((1, 2)),),)),) * 2500)
+    told = []
+    write(spots, tmp_path / "spots.geojson.gz", on_feature=lambda *counts: told.append(counts))
+    assert told == [(1000, 2500), (2000, 2500), (2500, 2500)]
+
+
+@pytest.mark.parametrize("suffix", [".geojson", ".geojson.gz"])
+def test_a_stop_while_writing_leaves_nothing(tmp_path, suffix):
+    def stop(done, total):
+        raise KeyboardInterrupt
+
+    spots = Annotations((Annotation("points", ((np.zeros((1, 2)),),)),) * 2500)
+    with pytest.raises(KeyboardInterrupt):
+        write(spots, tmp_path / f"spots{suffix}", on_feature=stop)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "discs",
+    [crowd(2500, 3000, 3000), [*apart(5, 50, 60), *crowd(2500, 3000, 900, seed=4)], DISCS[:3], []],
+    ids=["crowd", "mixed", "three", "none"],
+)
+def test_the_size_is_known_within_15_percent_before_writing(tmp_path, discs):
+    report = measure(on_slide(drawn(2500, 3000, discs)))
+    (path,) = write(report, tmp_path / "slide.geojson")
+    assert geojson_size(report) == pytest.approx(path.stat().st_size, rel=0.15)
+    annotations = open_annotations(path)
+    assert geojson_size(annotations) == pytest.approx(path.stat().st_size, rel=0.15)
+
+
+def test_the_size_of_nothing_and_of_what_cannot_be_written():
+    assert geojson_size(Annotations(())) < 100
+    with pytest.raises(BadValueError, match="no outlines"):
+        geojson_size(Report("slide", ()))
