@@ -18,7 +18,6 @@ import time
 from pathlib import Path
 
 import napari_steatosis as st
-from napari_steatosis.io.write_slide import write_slide
 from napari_steatosis.pipelines._plan import plan_segmentation
 from napari_steatosis.pipelines.segment import open_store, run
 
@@ -50,7 +49,7 @@ def main():
     model = st.load_model(given.model, precision=given.precision)
     with tempfile.TemporaryDirectory() as folder:
         drawn = st.drawn_liver(given.size, given.size, seed=20)
-        slide = st.open_slide(write_slide(drawn, Path(folder) / "liver.ome.zarr"))
+        slide = st.open_slide(*st.write(drawn, Path(folder) / "liver.ome.zarr"))
         plan = plan_segmentation(slide, model, within=st.find_tissue(slide), tile_px=given.tile)
         outers = [plan.grid[index].outer for index in plan.tiles]
         tiles = {(o.height, o.width): plan.plane.read(o)[None] for o in outers}

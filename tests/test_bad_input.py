@@ -156,9 +156,8 @@ def test_a_missing_or_implausible_pixel_size_is_asked_for(shared_data, name, rea
 
 
 def test_a_chunk_that_is_damaged_later_stops_its_tile_only(tmp_path):
-    from napari_steatosis.io.write_slide import write_slide
-
-    path = write_slide(st.drawn_liver(1536, 1536, seed=7, glass=False), tmp_path / "l.ome.zarr")
+    drawn = st.drawn_liver(1536, 1536, seed=7, glass=False)
+    (path,) = st.write(drawn, tmp_path / "l.ome.zarr")
     (path / "0/0/1/1").write_bytes(b"no compressed pixels")
     with pytest.raises(st.SteatosisError, match="tiles could not be read") as caught:
         st.analyse(st.open_slide(path), tmp_path / "out")

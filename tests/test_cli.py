@@ -11,13 +11,14 @@ from typer.testing import CliRunner
 
 import napari_steatosis as st
 from napari_steatosis.cli import app
-from napari_steatosis.io.write_slide import write_slide
+from napari_steatosis.io.write import write
 
 
 @pytest.fixture(scope="module")
 def liver(tmp_path_factory):
     folder = tmp_path_factory.mktemp("slides")
-    return write_slide(st.drawn_liver(1024, 1024, seed=5, fat_percent=12), folder / "a.ome.zarr")
+    drawn = st.drawn_liver(1024, 1024, seed=5, fat_percent=12)
+    return write(drawn, folder / "a.ome.zarr")[0]
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ import typer.main
 
 import napari_steatosis as st
 from napari_steatosis.cli import app
-from napari_steatosis.io.write_slide import write_slide
+from napari_steatosis.io.write import write
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
@@ -47,10 +47,10 @@ def commands(page: Path) -> list[list[str]]:
 def slides(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
     """Drawn livers under the name that the pages use, by their side in px."""
     return {
-        side: write_slide(
+        side: write(
             st.drawn_liver(side, side, seed=17),
             tmp_path_factory.mktemp(f"drawn-{side}") / "liver_017.ome.zarr",
-        )
+        )[0]
         for side in (1024, 2048)
     }
 

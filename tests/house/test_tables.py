@@ -20,7 +20,6 @@ FURNITURE = {
         "annotations": "annotations in, of one format",
         "labels": "label images in: of OME-Zarr only, so there is nothing to choose from",
         "write": "the table of writers and the function that uses it",
-        "write_slide": "slides out: for the drawn liver, not a result",
     },
     "models": {},
     "quantify": {},

@@ -8,7 +8,8 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
-CHUNK_PX = 512
+from ._ngff_levels import CHUNK_PX, create_level, level_shapes
+
 IN_MEMORY_PX = 4096
 """Levels whose longer side is at most this are held in memory while the pyramid fills.
 
@@ -46,27 +47,12 @@ class LabelPyramid:
         count : int, optional
             Number of levels; without it, halving stops at one chunk.
         """
-        arrays: list[Any] = []
-        height, width = shape
-        while True:
-            name = str(len(arrays))
-            if name in group:
-                arrays.append(group[name])
-            else:
-                arrays.append(
-                    group.create_array(
-                        name,
-                        shape=(height, width),
-                        chunks=(min(CHUNK_PX, height), min(CHUNK_PX, width)),
-                        dtype="uint8",
-                        fill_value=0,
-                        chunk_key_encoding={"name": "v2", "separator": "/"},
-                    )
-                )
-            last = max(height, width) <= CHUNK_PX if count is None else len(arrays) == count
-            if last:
-                return cls(arrays)
-            height, width = -(-height // 2), -(-width // 2)
+        return cls(
+            [
+                group[str(level)] if str(level) in group else create_level(group, str(level), size)
+                for level, size in enumerate(level_shapes(shape, count))
+            ]
+        )
 
     @property
     def count(self) -> int:

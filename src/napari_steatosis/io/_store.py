@@ -30,7 +30,7 @@ from ..core.prediction import Prediction
 from ..core.slide import Slide
 from ._label_pyramid import LabelPyramid
 from ._ledger import Entry, Ledger
-from ._ngff import label_metadata
+from ._ngff import class_labels, label_metadata
 
 FORMAT = 1
 
@@ -142,9 +142,7 @@ class ResultStore:
     def _describe(self, *, complete: bool) -> None:
         header = self.header
         metadata = label_metadata(
-            header.name,
-            header.classes,
-            header.frame,
+            class_labels(header.name, header.classes, header.frame),
             self.pyramid.count,
             image=None if self._image_levels is None else "../../",
         )
@@ -241,9 +239,10 @@ def open_results(path: Path | str, name: str = "fat", *, slide: Slide | None = N
     """
     folder = Path(path) / "labels" / name
     try:
-        group = zarr.open_group(str(folder), mode="r", zarr_format=2)
+        group = zarr.open_group(str(folder), mode="r")
         attributes = _attributes(group)
-        own, multiscale = attributes["steatosis"], attributes["multiscales"][0]
+        stated = attributes.get("ome", attributes)  # OME-NGFF 0.5, 0.4
+        own, multiscale = attributes["steatosis"], stated["multiscales"][0]
     except (FileNotFoundError, KeyError, ValueError) as error:
         raise CannotOpenError(
             f"{path} holds no result {name!r} of this program ({folder} is missing or foreign). "
