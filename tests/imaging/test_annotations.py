@@ -49,8 +49,8 @@ def test_rectangles_have_their_area_and_holes_stay_holes():
 
 def test_neighbours_share_no_pixel_and_leave_no_gap():
     """Edges that run through pixel centres, too."""
-    cuts = np.array([(0, 0), (0, 4), (8, 4), (8, 0), (0, 0)], float)
-    both = [polygon((cuts,), class_name="a"), polygon((cuts + [0, 4],), class_name="b")]
+    left, right = rectangle(0.5, 0.5, 8.5, 4.5), rectangle(0.5, 4.5, 8.5, 8.5)
+    both = [polygon((left,), class_name="a"), polygon((right,), class_name="b")]
     drawn = labels_of(Annotations(tuple(both)), (20, 20)).levels[0][:]
     assert np.bincount(drawn.ravel(), minlength=3)[1:].tolist() == [32, 32]
     assert np.array_equal(
