@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import struct
 import time
 import tracemalloc
 from pathlib import Path
@@ -207,6 +208,29 @@ def test_a_spoiled_tile_is_an_error_where_it_lies_only(tmp_path: Path) -> None:
         slide.read(Region(y=0, x=64, height=10, width=10))
     good = Region(y=0, x=0, height=64, width=64)
     np.testing.assert_array_equal(slide.read(good), RGB[good.slices])
+
+
+def test_directories_in_a_circle_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "circle.tif"
+    with tifffile.TiffWriter(path) as file:
+        for _ in range(2):
+            file.write(RGB, photometric="rgb", metadata=None)
+    with tifffile.TiffFile(path) as file:
+        last = file.pages[1].offset
+        (tags,) = struct.unpack("<H", path.read_bytes()[last : last + 2])
+    with path.open("r+b") as opened:
+        opened.seek(last + 2 + 12 * tags)
+        opened.write(struct.pack("<I", file.pages[0].offset))
+    with pytest.raises(CannotOpenError, match="lead back to byte 8"):
+        open_slide(path)
+
+
+def test_an_unknown_order_of_samples_is_refused(tmp_path: Path) -> None:
+    path = written(tmp_path, tile=(64, 64))
+    with tifffile.TiffFile(path, mode="r+b") as file:
+        file.pages[0].tags["PlanarConfiguration"].overwrite(7)
+    with pytest.raises(CannotOpenError, match="PlanarConfiguration 7"):
+        open_slide(path)
 
 
 @pytest.mark.parametrize("how", [{"tile": (256, 256), "compression": "zlib"}, {}])

@@ -20,6 +20,7 @@ from napari_steatosis.core.errors import (
 from napari_steatosis.core.geometry import Region
 from napari_steatosis.core.slide import Slide
 from napari_steatosis.io import open_slide
+from napari_steatosis.io.tiles import recognises
 
 RGB = stained(250, 330)
 SIDE = 100
@@ -208,6 +209,16 @@ def test_a_tile_that_is_replaced_or_removed_is_noticed(tmp_path: Path) -> None:
     (path / "liver_x0_y0.png").unlink()
     with pytest.raises(UnreadableRegionError, match="tiles were added or removed"):
         slide.read(first)
+
+
+def test_a_folder_is_recognised_by_names_alone(tmp_path: Path) -> None:
+    path = cut(tmp_path / "t", NAMES["row and column"])
+    assert recognises(path)
+    assert not recognises(path / "row0_col0.png")
+    (tmp_path / "photographs").mkdir()
+    (tmp_path / "photographs" / "liver.png").write_bytes(b"")
+    assert not recognises(tmp_path / "photographs")
+    assert not recognises(ome_zarr(tmp_path, RGB))
 
 
 def test_a_huge_folder_opens_without_reading_its_tiles(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ LARGEST_STRIP_BYTES = 2**30
 
 PHOTOMETRIC_GREY, PHOTOMETRIC_RGB, PHOTOMETRIC_YCBCR = 1, 2, 6
 JPEG, APERIO_YCBCR = 7, 33003
+INTERLEAVED, PLANES_APART = 1, 2
 
 
 def slide_and_others(file: Any) -> tuple[Any, list[Any]]:
@@ -128,6 +129,11 @@ def _undecodable(page: Any) -> CannotOpenError | None:
         return CannotOpenError(
             "its tiles are YCbCr in JPEG 2000 as Aperio writes them, which only OpenSlide turns "
             "into RGB; open it with the reader 'openslide'"
+        )
+    if page.planarconfig not in (INTERLEAVED, PLANES_APART):
+        return CannotOpenError(
+            f"its PlanarConfiguration {int(page.planarconfig)} is not known; it may be damaged. "
+            f"Copy it again from its origin"
         )
     height, width = tile_size(page)
     if not is_rows(page) and height * width * page.samplesperpixel > LARGEST_STRIP_BYTES:

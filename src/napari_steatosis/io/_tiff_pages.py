@@ -121,29 +121,44 @@ class PageReader:
         return data
 
 
-def check_complete(file: Any, levels: list[Planes]) -> None:
-    """Refuse an interrupted copy: directories or tiles beyond the end of the file.
+def check_directories(file: Any) -> None:
+    """Refuse directories beyond the end of the file, or that lead back to an earlier one.
 
     tifffile leaves out directories that it cannot reach, and with them levels or the pixel
-    size, so the chain is walked here as well.
+    size, and follows a circle without end, so the chain is walked here before.
 
     Raises
     ------
     CannotOpenError
     """
     handle, layout, size = file.filehandle, file.tiff, file.filehandle.size
-    at, seen = (8 if layout.offsetsize == 8 else 4), set[int]()
+    at, seen = (8 if layout.is_bigtiff else 4), set[int]()
     while True:
         handle.seek(at)
         (offset,) = struct.unpack(layout.offsetformat, handle.read(layout.offsetsize))
-        if offset == 0 or offset in seen:
+        if offset == 0:
             break
         if offset + layout.tagnosize > size:
             raise _incomplete(size, "a directory", offset)
+        if offset in seen:
+            raise CannotOpenError(
+                f"its directories lead back to byte {offset}: it is damaged. Copy it again from "
+                f"its origin"
+            )
         seen.add(offset)
         handle.seek(offset)
         (tags,) = struct.unpack(layout.tagnoformat, handle.read(layout.tagnosize))
         at = offset + layout.tagnosize + tags * layout.tagsize
+
+
+def check_complete(file: Any, levels: list[Planes]) -> None:
+    """Refuse an interrupted copy: tiles or strips beyond the end of the file.
+
+    Raises
+    ------
+    CannotOpenError
+    """
+    size = file.filehandle.size
     for page in [*file.pages, *sum(levels, ())]:
         ends = np.add(page.dataoffsets, page.databytecounts, dtype=np.float64)
         end = int(ends.max(initial=0))

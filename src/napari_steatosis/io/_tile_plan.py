@@ -88,7 +88,7 @@ def plan_tiles(folder: Path) -> TilePlan:
         For a folder without pictures or without positions in their names, and for positions
         that can be understood in two ways.
     """
-    tiles = _of_one_plane(_pictures(folder))
+    tiles = tile_names(folder)
     headers = _Headers(folder)
     places = np.array([(tile.second, tile.first) for tile in tiles])
     origin = places.min(axis=0)
@@ -131,8 +131,14 @@ class _Headers:
             raise CannotOpenError(f"its tile {tile.name!r}: {error}") from error
 
 
-def _pictures(folder: Path) -> list[str]:
-    """Return the sorted names of the pictures in a folder that is of no other format."""
+def tile_names(folder: Path) -> list[TileName]:
+    """Return the names of the tiles in a folder that is of no other format; none is opened.
+
+    Raises
+    ------
+    CannotOpenError
+        As `plan_tiles`, for what the names show.
+    """
     if not folder.is_dir():
         raise CannotOpenError("not a folder, as tiles are")
     with os.scandir(folder) as entries:
@@ -143,7 +149,7 @@ def _pictures(folder: Path) -> list[str]:
     found = [name for name in names if name.lower().endswith(SUFFIXES) and name[0] != "."]
     if not found:
         raise CannotOpenError("a folder without PNG, JPEG, BMP or WebP pictures")
-    return found
+    return _of_one_plane(found)
 
 
 def _of_one_plane(pictures: list[str]) -> list[TileName]:

@@ -17,7 +17,7 @@ from ._colour import profile_of
 from ._handles import HANDLES
 from ._header import fingerprint, read_size, stored_levels
 from ._tiff_images import code_name, levels_of, named_pages, slide_and_others
-from ._tiff_pages import PageReader, check_complete, tile_size
+from ._tiff_pages import PageReader, check_complete, check_directories, tile_size
 from ._tiff_qptiff import qptiff_properties
 from ._tiff_scale import stated_scale
 
@@ -127,6 +127,7 @@ def open_slide(path: Path) -> Slide:
 def _open_handle(path: str) -> PageReader:
     file = tifffile.TiffFile(path)
     try:
+        check_directories(file)
         slide, others = slide_and_others(file)
         levels = levels_of(file, slide)
         check_complete(file, levels)

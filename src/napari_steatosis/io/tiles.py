@@ -17,7 +17,7 @@ from ._colour import profile_of
 from ._decoded import DecodedTiles
 from ._handles import HANDLES
 from ._header import SAMPLED_FILES, fingerprint, read_size
-from ._tile_plan import TilePlan, plan_tiles
+from ._tile_plan import TilePlan, plan_tiles, tile_names
 from .picture import COMPRESSIONS, decoded
 
 MEASURED_FILES = 4096
@@ -97,6 +97,14 @@ class _Tiles:
 
 def _open_handle(path: str) -> _Tiles:
     return _Tiles(Path(path))
+
+
+def recognises(path: Path) -> bool:
+    """Say whether a folder holds pictures of which most have a position in their names."""
+    try:
+        return bool(tile_names(path))
+    except CannotOpenError:
+        return False
 
 
 def open_slide(path: Path) -> Slide:
