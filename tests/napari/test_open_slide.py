@@ -97,7 +97,6 @@ def test_swapped_channels_are_noticed(choose, tmp_path, form):
     drawn = st.drawn_liver(600, 600, seed=1)
     rgb = drawn.read(st.Region(y=0, x=0, height=600, width=600))
     choose(png(tmp_path, rgb[..., ::-1]))
-    assert "swapped" in form.mind.text()
     assert not form.mind.isHidden()
     choose(aperio(tmp_path, rgb))
     assert form.mind.isHidden()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +24,10 @@ if TYPE_CHECKING:
 
 WIDTH_PX = 390
 SWAPPED = "red and blue look swapped"
+MIND_SWAPPED = (
+    "Red and blue look swapped in this file. Tick 'Swap red and blue' if its nuclei look brown and "
+    "its tissue violet."
+)
 PROMPT = "Choose a slide to see what it holds before it is opened."
 
 
@@ -59,6 +62,7 @@ class OpenSlideForm(Container):
         self.open = PushButton(text="Open")
         self.scale_source, self.status, self.mind = (wrapped_label() for _ in range(3))
         self.mind.setStyleSheet(MIND)
+        self.mind.setText(MIND_SWAPPED)
         self.text = QTextEdit()
         self.text.setReadOnly(True)
         self._path_row, self._rows = Rows(), Rows()
@@ -142,16 +146,12 @@ class OpenSlideForm(Container):
             steps = looking(path)
             self._looking = Job(steps, "Open slide", on_item=self._found, on_end=self._looked)
 
-    def _found(self, found: tuple[Explanation, bool]) -> None:
-        explanation, swapped = found
-        if explanation.slide is not self.slide or self.slide is None:
-            self._show(explanation.slide)
-        self.text.setHtml(in_columns(str(explanation)))
-        self.mind.setVisible(swapped)
-        self.mind.setText(
-            "Red and blue look swapped in this file. Tick 'Swap red and blue' if the tissue "
-            "looks blue where it should be pink."
-        )
+    def _found(self, found: Explanation) -> None:
+        if self.slide is None:  # else these are its colours, and fields may be filled in already
+            self._show(found.slide)
+        self.text.setHtml(in_columns(str(found)))
+        order = found.channel_order
+        self.mind.setVisible(order is not None and order.name == SWAPPED)
 
     def _looked(self, outcome: Outcome) -> None:
         self._looking = None
@@ -251,17 +251,14 @@ Steps = Callable[[Callable[[], bool]], Iterator[Any]]
 def looking(path: str) -> Steps:
     """Return the steps that say what a path holds: first its header, then its colours."""
 
-    def steps(should_stop: Callable[[], bool]) -> Iterator[tuple[Explanation, bool]]:
-        from ..imaging.channel_order import looks_swapped
-        from ..imaging.stain_guess import guess_stain
-        from ..io import explain_open
+    def steps(should_stop: Callable[[], bool]) -> Iterator[Explanation]:
+        from ..io import explain_open as explain_header
+        from ..pipelines.opening import explain_open
 
-        found = explain_open(path)
-        yield found, False
+        found = explain_header(path)
+        yield found
         if found.slide is not None and not should_stop():
-            order = looks_swapped(found.slide)
-            stain = str(guess_stain(found.slide))
-            yield replace(found, stain=stain, channel_order=str(order)), order.verdict == SWAPPED
+            yield explain_open(path)
 
     return steps
 
