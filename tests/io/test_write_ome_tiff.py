@@ -162,6 +162,24 @@ def test_labels_keep_their_values(stored, written, tmp_path):
     np.testing.assert_array_equal(found, value.levels[0])
 
 
+def test_a_million_nuclei_are_not_listed_one_by_one(tmp_path):
+    known = {n: {"class": "hepatocyte" if n % 2 else "other"} for n in range(1, 100_000)}
+    (path,) = write(labels("int32", 90, 130, properties=known), tmp_path / "cells.ome.tif")
+    text = tifffile.TiffFile(path).ome_metadata
+    assert len(text) < 3000
+    assert "hepatocyte, other" in text
+
+
+def test_names_from_outside_give_valid_xml(tmp_path):
+    known = {1: {"class": "<a & b>\x00\n肝"}}
+    value = replace(labels("uint8", 9, 9, properties=known), name='x\x01"y')
+    (path,) = write(value, tmp_path / "cells.ome.tif")
+    (series,) = tifffile.TiffFile(path).series
+    assert series.name == 'x "y'
+    said = tifffile.xml2dict(tifffile.TiffFile(path).ome_metadata)["OME"]["StructuredAnnotations"]
+    assert said["MapAnnotation"]["Value"]["M"][1]["value"] == "<a & b>  肝"
+
+
 @pytest.mark.parametrize("wrong", [-1, 2**32])
 def test_labels_that_do_not_fit_are_refused(wrong, tmp_path):
     numbers = np.zeros((900, 900), np.int64)
@@ -178,6 +196,8 @@ def test_what_is_no_label_or_no_compression_is_refused(tmp_path):
     for lossy in ("jpeg", "jpeg2000"):
         with pytest.raises(BadValueError, match="for pictures"):
             write(labels("uint8"), path, compression=lossy)
+    with pytest.raises(BadValueError, match="no pixel"):
+        write(LabelImage("cells", [np.zeros((0, 9), np.uint8)]), path)
     with pytest.raises(BadValueError, match=r"no compression 'zip'.*deflate"):
         write(slide_of(stained(9, 9)), path, compression="zip")
     assert list(tmp_path.iterdir()) == []

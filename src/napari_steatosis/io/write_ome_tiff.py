@@ -29,6 +29,9 @@ CLASSIC_BYTES = 2**32 - 2**26
 NAMESPACE = "napari-steatosis"
 JPEG_QUALITY = 90
 
+MOST_NAMED = 500
+"""More labels than this are not listed one by one; their classes are."""
+
 COMPRESSIONS: dict[str, dict[str, Any]] = {
     "none": {},
     "deflate": {"compression": "zlib", "compressionargs": {"level": 6}, "predictor": 2},
@@ -119,9 +122,9 @@ def _slide_pixels(slide: Slide) -> Pixels:
 
 def _label_pixels(value: Prediction | LabelImage, path: Path) -> Pixels:
     finest = value.levels[0]
-    stored = np.dtype(np.uint8)
-    if isinstance(value, LabelImage):
-        stored = np.asarray(finest[:1, :1]).dtype
+    if 0 in value.shape:
+        raise BadValueError(f"{path}: {value.name!r} holds no pixel, its shape is {value.shape}.")
+    stored = np.asarray(finest[:1, :1]).dtype
     if stored.kind not in "iub":
         raise BadValueError(
             f"{path}: labels are whole numbers, but {value.name!r} holds {stored}. Threshold "
@@ -206,9 +209,11 @@ def _known_of_labels(value: Prediction | LabelImage) -> dict[str, str]:
         known |= {str(n): name for n, name in enumerate(value.classes, start=1)}
     else:
         known = {"0": "background"}
-        for label, about in value.properties.items():
-            if "class" in about:
-                known[str(label)] = str(about["class"])
+        named = {n: str(one["class"]) for n, one in value.properties.items() if "class" in one}
+        if len(named) <= MOST_NAMED:
+            known |= {str(label): name for label, name in named.items()}
+        else:
+            known["classes"] = ", ".join(list(dict.fromkeys(named.values()))[:MOST_NAMED])
     if value.frame is not None:
         y, x = value.frame.origin_um
         known |= {"first pixel y_um": f"{y:.6g}", "first pixel x_um": f"{x:.6g}"}
