@@ -93,6 +93,29 @@ def test_a_slide_with_labels_comes_back_as_it_was(viewer, slide, tmp_path):
     assert np.isnan(known.loc[8, "area"])
 
 
+@pytest.mark.parametrize(
+    ("typed", "kinds", "made"),
+    [
+        ("liver", ["image", "labels"], "liver.ome.zarr"),
+        ("liver.ZARR", ["image", "labels"], "liver.ZARR"),
+        ("drawn", ["shapes"], "drawn.geojson"),
+    ],
+)
+def test_a_name_typed_into_the_dialog(viewer, slide, tmp_path, typed, kinds, made):
+    add_nuclei(viewer)
+    viewer.add_shapes([[(0, 0), (9, 9)]])
+    viewer.layers.selection = {one for one in viewer.layers if one._type_string in kinds}
+    chosen = PluginManager.instance().iter_compatible_writers(kinds)
+    writer = next(one for one in chosen if one.plugin_name == OURS)
+    viewer.layers.save(str(tmp_path / typed), selected=True, _writer=writer)
+    assert [file.name for file in tmp_path.iterdir()] == [made]
+
+
+def test_the_suffix_alone_finds_the_writer(viewer, slide, tmp_path):
+    add_nuclei(viewer)
+    assert len(viewer.layers.save(str(tmp_path / "a.ome.zarr"))) == 2
+
+
 def test_labels_lie_on_the_slide_wherever_both_were_moved(viewer, slide, tmp_path):
     labels = add_nuclei(viewer)
     for layer in (slide, labels):

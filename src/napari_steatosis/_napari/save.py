@@ -12,6 +12,7 @@ from ..core.errors import BadValueError, CannotOpenError, SteatosisError
 
 LayerTuple = tuple[Any, dict[str, Any], str]
 SUFFIXES = (".ome.zarr", ".zarr")
+GEOJSON = (".geojson", ".geojson.gz")
 
 
 def write_bundle(path: str, layers: list[LayerTuple]) -> list[str]:
@@ -23,7 +24,7 @@ def write_bundle(path: str, layers: list[LayerTuple]) -> list[str]:
     Parameters
     ----------
     path : str
-        Ends in ``.ome.zarr`` or ``.zarr``.
+        Ends in ``.ome.zarr``, which is added where it is missing, or ``.zarr``.
     layers : list of (data, meta, type)
         As napari gives them.
 
@@ -38,7 +39,7 @@ def write_bundle(path: str, layers: list[LayerTuple]) -> list[str]:
         With the layer that cannot be written, and why.
     """
     with _shown_by_napari(path):
-        return _bundle(Path(path), layers)
+        return _bundle(_ending(path, SUFFIXES), layers)
 
 
 def write_annotations(path: str, layers: list[LayerTuple]) -> list[str]:
@@ -54,7 +55,8 @@ def write_annotations(path: str, layers: list[LayerTuple]) -> list[str]:
 
     with _shown_by_napari(path):
         items = _annotations(layers, _ground_in_window(layers))
-        return [str(made) for made in write(Annotations(items), path, overwrite=True)]
+        file = _ending(path, GEOJSON)
+        return [str(made) for made in write(Annotations(items), file, overwrite=True)]
 
 
 @contextmanager
@@ -90,10 +92,9 @@ def _bundle(path: Path, layers: Sequence[LayerTuple]) -> list[str]:
         raise BadValueError(f"{beside} is there already. Choose another name.")
     was_there, made = path.exists(), []
     try:
-        if ground is not None:
-            made += write(ground.slide, path)
-        for one in labels:
-            made += write(one, path)
+        values = [*([] if ground is None else [ground.slide]), *labels]
+        for value in values:
+            made += _written(value, path)
         if items:
             made += write(Annotations(items), beside)
     except BaseException:
@@ -101,6 +102,21 @@ def _bundle(path: Path, layers: Sequence[LayerTuple]) -> list[str]:
             shutil.rmtree(path, ignore_errors=True)
         raise
     return [str(file) for file in made]
+
+
+def _written(value: Any, path: Path) -> list[Path]:
+    """Write a value with a bar in the activity dock, which also keeps the window alive."""
+    from napari.utils import progress
+
+    from ..io.write import write
+
+    with progress(desc=f"Saving {path.name}") as bar:
+
+        def show(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        return write(value, path, on_block=show)
 
 
 def _the_image(layers: Sequence[LayerTuple]) -> LayerTuple | None:
@@ -137,6 +153,11 @@ def _ground_in_window(layers: Sequence[LayerTuple]) -> Any:
         return None
     _, meta, _ = slides[0].as_layer_data_tuple()
     return Ground(meta["metadata"]["slide"], meta)
+
+
+def _ending(path: str, suffixes: tuple[str, ...]) -> Path:
+    """Return a path with a suffix; napari's dialog gives names as they were typed."""
+    return Path(path if path.lower().endswith(suffixes) else path + suffixes[0])
 
 
 def _stem(path: Path) -> str:
