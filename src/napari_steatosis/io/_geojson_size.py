@@ -20,7 +20,7 @@ def geojson_size(value: Report | Annotations) -> int:
 
     The length of a feature grows with the droplet's diameter, or with the number of an
     annotation's corners, both of which are known of every one. With gzip a file of droplets
-    takes about a fifth of it.
+    takes about a ninth of it.
 
     Parameters
     ----------
