@@ -88,8 +88,8 @@ class Worker:
         self.process.wait()
 
 
-def judge_all(numbers: range, folder: Path) -> Tally:
-    """Make and judge the copies of these numbers."""
+def judge_all(numbers: range, folder: Path, of: str = "") -> Tally:
+    """Make and judge the copies of these numbers, or those whose base begins with `of`."""
     tally, worker = Tally(), Worker()
     sound = bases(folder / "sound")
     warm = [worker.judge(path)[0] for path in sound.values()]
@@ -98,6 +98,9 @@ def judge_all(numbers: range, folder: Path) -> Tally:
         own = folder / "copy"
         own.mkdir()
         made = mutant(number, sound, own)
+        if not made.base.startswith(of):
+            shutil.rmtree(own, ignore_errors=True)
+            continue
         outcome, seconds, grown = worker.judge(made.path)
         _count(tally, made, outcome, seconds, grown)
         if worker.process.poll() is not None or grown > MOST_BYTES // 2:
@@ -128,9 +131,9 @@ def _count(tally: Tally, made: Mutant, outcome: str, seconds: float, grown: int)
 if __name__ == "__main__":
     import tempfile
 
-    first, last = (int(text) for text in (sys.argv[1:] or ["0", "2000"]))
+    first, last, *of = sys.argv[1:] or ("0", "2000")
     with tempfile.TemporaryDirectory() as place:
-        result = judge_all(range(first, last), Path(place))
+        result = judge_all(range(int(first), int(last)), Path(place), *of)
     print(result)
     print("\n".join(result.bad))
     sys.exit(bool(result.bad))

@@ -36,7 +36,7 @@ def _openslide(slide: Slide, stored: int, window: Region) -> NDArray[np.uint8] |
             return None
         corner = (window.x * step, window.y * step)
         rgba = np.asarray(handle.read_region(corner, stored, (window.width, window.height)))
-    return np.where(rgba[..., 3:] == 255, rgba[..., :3], 255).astype(np.uint8)
+    return np.where(rgba[..., 3:] == 0, 255, rgba[..., :3]).astype(np.uint8)
 
 
 def _tiff(slide: Slide, stored: int, window: Region) -> NDArray[np.uint8] | None:

@@ -130,7 +130,9 @@ def link_outside(path: Path, rng: np.random.Generator) -> None:
     """Put a link that leaves the store, or to itself, in the place of a file or folder."""
     places = sorted(path.rglob("*"))
     place = places[int(rng.integers(len(places)))]
-    target = (Path(os.devnull).with_name("zero"), Path("/etc"), place, path.parent)[int(rng.integers(4))]
+    target = (Path(os.devnull).with_name("zero"), Path("/etc"), place, path.parent)[
+        int(rng.integers(4))
+    ]
     place.rename(path.parent / f"{path.name}.moved")
     place.symlink_to(target)
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ..core.errors import CannotOpenError
 from ..core.geometry import Region
 from ..core.slide import Slide, checked_scale, virtual_levels
+from ._chunk_files import check_chunk_files
 from ._handles import HANDLES
 from ._header import UM_PER_UNIT, folder_fingerprint, not_rgb, read_size
 from ._missing_chunks import missing_chunk
@@ -56,10 +57,11 @@ class OmeZarrSource:
     def read(self, level: int, region: Region) -> NDArray[np.uint8]:
         """Return ``(height, width, 3) uint8`` RGB of a region inside the stored level."""
         with HANDLES.borrow(self.metadata, _open_handle) as handle:
-            array = handle.array(self.datasets[level])
+            folder, array = handle.array(self.datasets[level])
         rows, columns = region.slices
         place = {"y": rows, "x": columns, "c": slice(0, 3)}
         key = tuple(place.get(axis, slice(0, 1)) for axis in self.axes)
+        check_chunk_files(folder, array, key)
         pixels = np.asarray(array[key])
         lost = missing_chunk(array, pixels, key)
         if lost is not None:
@@ -87,13 +89,15 @@ class OmeZarrSource:
 class _Arrays:
     def __init__(self, group: Path) -> None:
         self._group = group
-        self._opened: dict[str, Any] = {}
+        self._opened: dict[str, tuple[str, Any]] = {}
 
-    def array(self, name: str) -> Any:
+    def array(self, name: str) -> tuple[str, Any]:
+        """Return the folder of an array, and the array."""
         import zarr
 
         if name not in self._opened:
-            self._opened[name] = zarr.open_array(str(self._group / name), mode="r")
+            folder = str(self._group / name)
+            self._opened[name] = folder, zarr.open_array(folder, mode="r")
         return self._opened[name]
 
     def close(self) -> None:
@@ -157,7 +161,7 @@ def _open_arrays(group: Path, image: Multiscale) -> list[Any]:
     for dataset in image.datasets:
         inside(group, dataset.path)
     with HANDLES.borrow(str(metadata_file(group)), _open_handle) as handle:
-        return [handle.array(dataset.path) for dataset in image.datasets]
+        return [handle.array(dataset.path)[1] for dataset in image.datasets]
 
 
 def _check_kind(attributes: Mapping[str, Any]) -> None:
