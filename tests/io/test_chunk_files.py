@@ -51,13 +51,9 @@ def test_a_chunk_that_unpacks_to_more_is_refused(stored, codec):
 def test_a_chunk_that_was_cut_off_is_refused_where_the_decoder_is_silent(stored):
     _, array = stored
     os.truncate(chunk(stored), os.path.getsize(chunk(stored)) // 2)
-    try:
+    with pytest.raises((OSError, RuntimeError), match=r"bytes where|Zstd"):
         check_chunk_files(*stored, WHOLE)
-    except OSError as error:
-        assert "bytes where" in str(error)
-    else:
-        with pytest.raises(RuntimeError):  # zstd itself notices
-            array[:]
+        array[:]  # zstd itself notices
 
 
 def test_what_is_no_file_or_too_large_is_refused(stored):
