@@ -167,8 +167,8 @@ def test_what_cannot_be_opened_is_one_clear_error(tmp_path, make):
 
 def test_a_folder_of_tiles_opens_as_one_slide(tmp_path):
     rgb = stained(300, 400)
-    ((levels, _, _),) = layers_of(tiles(tmp_path, rgb))
-    assert np.array_equal(levels[0][:], rgb)
+    ((level, _, _),) = layers_of(tiles(tmp_path, rgb))
+    assert np.array_equal(level[:], rgb)
 
 
 def test_a_folder_of_other_pictures_is_left_to_other_readers(tmp_path):

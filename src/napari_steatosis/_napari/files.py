@@ -1,14 +1,13 @@
-"""Readers for napari: slides as image layers, stored results as labels layers."""
+"""Readers for napari: slides, label images and annotations as layers."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..core.errors import CannotOpenError
+from .layers import LayerTuple
 
 if TYPE_CHECKING:
     import napari.layers
@@ -17,11 +16,8 @@ if TYPE_CHECKING:
 
     from ..core.slide import Slide
 
-LayerTuple = tuple[Any, dict[str, Any], str]
 Reader = Callable[[Any], list[LayerTuple]]
 
-FIRST_FILES = 64
-"""Files of a folder that are looked at: napari asks on the GUI thread."""
 GEOJSON = (".geojson", ".geojson.gz")
 OME_ZARR = ("zarr.json", ".zattrs", ".zgroup")
 
@@ -37,8 +33,10 @@ def get_reader(path: str | list[str]) -> Reader | None:
     place = Path(path)
     if not place.is_dir():
         return read
-    ours = place.name.lower().endswith(".zarr") or is_zarr(place) or holds_tiles(place)
-    return read if ours or next(place.glob("*.dcm"), None) else None
+    from ..io.tiles import recognises as holds_tiles
+
+    ours = place.name.lower().endswith(".zarr") or is_zarr(place) or any(place.glob("*.dcm"))
+    return read if ours or holds_tiles(place) else None
 
 
 def read(path: str) -> list[LayerTuple]:
@@ -145,17 +143,6 @@ def stored_results(folder: Path) -> list[str]:
     """Return the names of the label images of a folder that this program wrote."""
     found = sorted(folder.glob("labels/*/.zattrs")) if folder.is_dir() else []
     return [file.parent.name for file in found if '"steatosis"' in file.read_text("utf-8")]
-
-
-def holds_tiles(folder: Path) -> bool:
-    """Say whether the first files of a folder are pictures with places in their names."""
-    from ..io._tile_names import parse_name
-    from ..io._tile_plan import SUFFIXES
-
-    with os.scandir(folder) as files:
-        first = [file.name for file in islice(files, FIRST_FILES)]
-    pictures = [name for name in first if name.lower().endswith(SUFFIXES)]
-    return len(pictures) > 1 and all(parse_name(name) is not None for name in pictures)
 
 
 def is_zarr(path: Path) -> bool:

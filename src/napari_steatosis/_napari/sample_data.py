@@ -14,7 +14,7 @@ from ..core.resample import box_mean
 from ..core.slide import Level, Slide
 
 if TYPE_CHECKING:
-    from .files import LayerTuple
+    from .layers import LayerTuple
 
 SIDE_PX = 2048
 SEED = 20

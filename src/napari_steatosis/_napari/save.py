@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from ..core.errors import BadValueError, CannotOpenError, SteatosisError
+from .layers import LayerTuple
 
-LayerTuple = tuple[Any, dict[str, Any], str]
 SUFFIXES = (".ome.zarr", ".zarr")
 GEOJSON = (".geojson", ".geojson.gz")
 
