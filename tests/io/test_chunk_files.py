@@ -51,9 +51,13 @@ def test_a_chunk_that_unpacks_to_more_is_refused(stored, codec):
 def test_a_chunk_that_was_cut_off_is_refused_where_the_decoder_is_silent(stored):
     _, array = stored
     os.truncate(chunk(stored), os.path.getsize(chunk(stored)) // 2)
-    with pytest.raises((OSError, RuntimeError), match=r"bytes where|Zstd"):
+
+    def read():
         check_chunk_files(*stored, WHOLE)
-        array[:]  # zstd itself notices
+        return array[:]  # zstd itself notices
+
+    with pytest.raises((OSError, RuntimeError), match=r"bytes where|Zstd"):
+        read()
 
 
 def test_what_is_no_file_or_too_large_is_refused(stored):

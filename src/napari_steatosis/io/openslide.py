@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -261,8 +262,10 @@ def _dicom_of(folder: Path) -> Path:
 
 
 def _dicom_files(folder: Path) -> Iterator[Path]:
-    for file in sorted(folder.iterdir()):
-        if file.suffix.lower() in ("", ".dcm") and file.is_file():
+    with os.scandir(folder) as there:  # a folder may hold a hundred thousand tiles
+        names = [one.name for one in there if os.path.splitext(one.name)[1].lower() in ("", ".dcm")]
+    for file in (folder / name for name in sorted(names)):
+        if file.is_file():
             with file.open("rb") as opened:
                 opened.seek(128)
                 if opened.read(4) == b"DICM":
