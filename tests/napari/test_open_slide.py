@@ -129,6 +129,13 @@ def test_what_cannot_be_opened_says_why_and_offers_nothing(choose, tmp_path):
     assert "no such file" in form.text.toPlainText()
 
 
+def test_a_slide_whose_pixels_cannot_be_read_is_not_opened(choose, shared_data, qtbot):
+    form = choose(shared_data / "slides" / "aperio" / "unreadable.svs")
+    assert "16 x 16 px" in form.text.toPlainText()
+    assert click_open(form, qtbot) == []
+    assert "cannot be read" in form.status.text()
+
+
 def test_another_path_replaces_what_was_said(choose, tmp_path):
     form = choose(aperio(tmp_path, stained(300, 420)))
     form.pixel_size.value = 0.25

@@ -47,6 +47,7 @@ class OpenSlideForm(Container):
         self._looking: Job | None = None
         self._opening: Job | None = None
         self._looked_at = ""
+        self._unreadable: SteatosisError | None = None
         self._build()
         self._connect()
         self._show(None)
@@ -209,6 +210,7 @@ class OpenSlideForm(Container):
             "srgb": bool(self.srgb.value),
             "swap_red_blue": bool(self.swap.value),
         }
+        self._unreadable = None
         self.open.enabled = False
         self.status.setText("Opening…")
         steps = opening(self._looked_at, asked, with_associated=bool(self.associated.value))
@@ -217,7 +219,11 @@ class OpenSlideForm(Container):
     def _add(self, opened: tuple[list[Any], list[Any]]) -> None:
         from napari.layers import Layer
 
-        slide, beside = ([Layer.create(*layer) for layer in layers] for layers in opened)
+        try:  # napari reads the overview now
+            slide, beside = ([Layer.create(*layer) for layer in layers] for layers in opened)
+        except SteatosisError as error:
+            self._unreadable = error
+            return
         for layer in slide:
             self.viewer.add_layer(layer)
         for layer in beside:  # under the slide, so that the slide stays the one that is chosen
@@ -231,9 +237,10 @@ class OpenSlideForm(Container):
 
         self._opening = None
         self.open.enabled = self.slide is not None
-        if outcome.error is not None:
-            self.status.setText(text_of(outcome.error))
-            show_error(text_of(outcome.error))
+        error = outcome.error or self._unreadable
+        if error is not None:
+            self.status.setText(text_of(error))
+            show_error(text_of(error))
             return
         self.status.setText("Opened.")
         if self.remember.value and (size := self.given_size()) is not None:
