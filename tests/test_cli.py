@@ -68,6 +68,35 @@ def test_the_same_call_again_resumes_and_another_model_is_refused(analysed, live
     assert "model.digest" in " ".join(refused.stderr.split())
 
 
+def test_only_inside_drawn_areas_less_what_is_left_out(liver, tmp_path):
+    def box(y, x, high, wide):
+        corners = [[x, y], [x + wide, y], [x + wide, y + high], [x, y + high], [x, y]]
+        geometry = {"type": "Polygon", "coordinates": [corners]}
+        kind = {"name": "Liver" if y == 0 else "Other"}
+        return {
+            "type": "Feature",
+            "geometry": geometry,
+            "properties": {"objectType": "annotation", "classification": kind},
+        }
+
+    areas = {"type": "FeatureCollection", "features": [box(0, 0, 512, 1024), box(600, 0, 9, 9)]}
+    (tmp_path / "a.geojson").write_text(json.dumps(areas))
+    (tmp_path / "out.geojson").write_text(json.dumps(box(0, 0, 512, 512)))
+    chosen = ["--regions", str(tmp_path), "--region-class", "Liver"]
+    left_out = ["--exclude", str(tmp_path / "out.geojson")]
+    command = ["analyse", str(liver), "--out", str(tmp_path / "o"), "--json", *chosen, *left_out]
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 0, result.output
+    measurements = json.loads(result.stdout)["measurements"]
+    tissue = next(m["value"] for m in measurements if m["name"] == "tissue_area")
+    assert 0 < tissue <= 512 * 512 * 0.25 / 1e6 * 1.02  # mm^2, of px of 0.5 um
+    (tmp_path / "empty").mkdir()
+    missing = ["--regions", str(tmp_path / "empty"), "--out", str(tmp_path / "p")]
+    refused = CliRunner().invoke(app, ["analyse", str(liver), *missing])
+    assert refused.exit_code == 1
+    assert "a.geojson" in refused.output
+
+
 def test_a_failed_slide_is_named_and_the_others_are_done(liver, tmp_path):
     broken = tmp_path / "broken.svs"
     broken.write_text("this is no slide")

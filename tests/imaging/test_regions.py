@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from napari_steatosis.core.annotation import Annotation, Annotations
 from napari_steatosis.core.errors import BadValueError
 from napari_steatosis.core.geometry import Frame, Region
-from napari_steatosis.imaging.regions import mask_of_polygons
+from napari_steatosis.imaging.regions import mask_of_annotations, mask_of_polygons
 
 SQUARE = np.array([(100.0, 200.0), (100.0, 600.0), (400.0, 600.0), (400.0, 200.0)])
 
@@ -83,3 +84,26 @@ def test_provenance_names_the_vertices() -> None:
 def test_degenerate_polygons_are_refused(polygons: list[object], message: str) -> None:
     with pytest.raises(BadValueError, match=message):
         mask_of_polygons(polygons)  # type: ignore[arg-type]
+
+
+def test_holes_and_classes_of_annotations():
+    def ring(low, high):
+        return np.array([(low, low), (low, high), (high, high), (high, low), (low, low)], float)
+
+    drawn = Annotations(
+        (
+            Annotation("polygon", ((ring(0, 100), ring(20, 40)),), class_name="Liver"),
+            Annotation("polygon", ((ring(30, 40),),), class_name="Tumour"),
+            Annotation("polygon", ((ring(200, 300),),), kind="detection"),
+            Annotation("points", ((np.zeros((1, 2)),),), class_name="Mark"),
+        )
+    )
+    frame = Frame((2.0, 2.0), (50.0, 0.0))
+    both = mask_of_annotations(drawn, frame, um_per_px=1.0)
+    assert both.area_mm2 * 1e6 == pytest.approx(4 * (100**2 - 20**2 + 10**2), rel=0.02)
+    assert both.frame.origin_um[0] == pytest.approx(50, abs=1)
+    liver = mask_of_annotations(drawn, frame, classes=["Liver"], um_per_px=1.0)
+    assert liver.area_mm2 * 1e6 == pytest.approx(4 * (100**2 - 20**2), rel=0.02)
+    assert liver.provenance != both.provenance
+    with pytest.raises(BadValueError, match=r"class Mark.*Liver, Tumour"):
+        mask_of_annotations(drawn, frame, classes=["Mark"])

@@ -56,7 +56,7 @@ def test_a_chunk_that_was_cut_off_is_refused_where_the_decoder_is_silent(stored)
         check_chunk_files(*stored, WHOLE)
         return array[:]  # zstd itself notices
 
-    with pytest.raises((OSError, RuntimeError), match=r"bytes where|Zstd"):
+    with pytest.raises((OSError, RuntimeError), match=r"header states|Zstd"):
         read()
 
 

@@ -13,7 +13,7 @@ from ._say import FAILED, say
 from .analyse import analyse
 from .demo import demo
 from .models import models
-from .slides import export, info
+from .slides import export, info, snapshot
 
 app = typer.Typer(
     name="napari-steatosis",
@@ -22,7 +22,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (analyse, demo, info, export, models):
+for command in (analyse, demo, info, export, snapshot, models):
     app.command()(command)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -23,6 +24,16 @@ def analyse(
     mpp: Mpp = None,
     srgb: Srgb = False,
     swap_red_blue: Swap = False,
+    regions: Annotated[
+        Path | None,
+        typer.Option(help="Only inside these areas: GeoJSON, or a folder of <slide>.geojson."),
+    ] = None,
+    region_class: Annotated[
+        list[str] | None, typer.Option(help="Only areas of this class; may be repeated.")
+    ] = None,
+    exclude: Annotated[
+        Path | None, typer.Option(help="Leave these areas out: GeoJSON, or a folder as above.")
+    ] = None,
     model: Model = "steatosis-he",
     device: Device = "auto",
     precision: Precision = "auto",
@@ -49,12 +60,13 @@ def analyse(
         "overwrite": not resume,
         "accept_unreadable": accept_unreadable,
     }
+    areas = {"region": (regions, region_class or ()), "exclude": (exclude, ())}
     asked = {"um_per_px": mpp, "srgb": srgb, "swap_red_blue": swap_red_blue}
     failed = []
     with _cluster(workers) as client:
         for path in slides:
             try:
-                report = _analyse_one(path, out, asked, {**options, "client": client})
+                report = _analyse_one(path, out, asked, {**options, "client": client}, areas)
             except (SteatosisError, OSError) as error:
                 failed.append(path)
                 text = _text_of(error, out)
@@ -90,11 +102,21 @@ def _cluster(workers: int) -> AbstractContextManager[Any]:
     return Client(n_workers=workers, threads_per_worker=1, dashboard_address=None)
 
 
-def _analyse_one(path: Path, out: Path, asked: dict[str, Any], options: dict[str, Any]) -> Report:
+def _analyse_one(
+    path: Path,
+    out: Path,
+    asked: dict[str, Any],
+    options: dict[str, Any],
+    areas: Mapping[str, tuple[Path | None, Sequence[str]]],
+) -> Report:
     from ..io import open_slide
     from ..pipelines.analyse import analyse as run_analysis
+    from ..pipelines.regions import read_regions
 
     slide = open_slide(path, **asked)
+    for name, (place, classes) in areas.items():
+        if place is not None:
+            options[name] = read_regions(place, slide, classes=classes)
     with bars() as shown:
         shown.print(f"{path}: {slide.shape[0]} x {slide.shape[1]} px", markup=False)
         report: Report = run_analysis(slide, out, on_event=Shown(shown), **options)

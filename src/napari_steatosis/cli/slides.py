@@ -1,4 +1,4 @@
-"""``napari-steatosis info`` and ``export``: what a slide is, and the slide in another format."""
+"""``info``, ``export`` and ``snapshot``: what a slide is, and the slide in another format."""
 
 from __future__ import annotations
 
@@ -70,4 +70,40 @@ def export(
 
         made = write(slide, out, overwrite=overwrite, on_block=on_block, **given)
     for file in made:
+        typer.echo(file)
+
+
+def snapshot(
+    path: Path_,
+    out: Annotated[Path, typer.Argument(help="What to write: view.png or view.svg.")],
+    results: Annotated[
+        Path | None, typer.Option(help="Results store or OME-Zarr whose labels lie over it.")
+    ] = None,
+    box: Annotated[
+        tuple[int, int, int, int] | None,
+        typer.Option(help="Top, left, height and width in level 0 px; the whole slide if none."),
+    ] = None,
+    width: Annotated[int, typer.Option(help="Of the picture, px.")] = 1200,
+    title: Annotated[str, typer.Option(help="A line above the picture.")] = "",
+    mpp: Mpp = None,
+    srgb: Srgb = False,
+    swap_red_blue: Swap = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")] = False,
+) -> None:
+    """Write a view of a slide with its labels, a scale bar and a legend."""
+    from ..core.geometry import Region
+    from ..core.snapshot import Snapshot
+    from ..io import open_labels, open_slide
+    from ..io.write import write
+
+    slide = open_slide(path, um_per_px=mpp, srgb=srgb, swap_red_blue=swap_red_blue)
+    top, left, high, wide = (0, 0, *slide.shape) if box is None else box
+    view = Snapshot(
+        slide,
+        Region(y=top, x=left, height=high, width=wide),
+        () if results is None else open_labels(results),
+        width_px=width,
+        title=title,
+    )
+    for file in write(view, out, overwrite=overwrite):
         typer.echo(file)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..core.annotation import Annotations
 from ..core.digest import digest
 from ..core.errors import BadValueError
 from ..core.geometry import Frame
@@ -49,7 +50,63 @@ def mask_of_polygons(polygons: Sequence[ArrayLike], *, um_per_px: float = 4.0) -
         raise BadValueError(f"um_per_px must be positive, got {um_per_px}.")
     if len(polygons) == 0:
         raise BadValueError("There is no polygon: draw at least one shape.")
-    outlines = [_checked(polygon, index) for index, polygon in enumerate(polygons)]
+    outlines = [[_checked(polygon, index)] for index, polygon in enumerate(polygons)]
+    return _mask(outlines, um_per_px)
+
+
+def mask_of_annotations(
+    annotations: Annotations,
+    frame: Frame,
+    *,
+    classes: Sequence[str] = (),
+    um_per_px: float = 4.0,
+) -> Mask:
+    """Return a mask that says yes inside annotated areas, and no in their holes.
+
+    Parameters
+    ----------
+    annotations : Annotations
+        In px of the slide's level 0; lines, points, detections and cells are left out.
+    frame : Frame
+        Of the slide's level 0.
+    classes : sequence of str
+        Only annotations of these classes; none is all.
+    um_per_px : float
+        Resolution of the mask, um.
+
+    Returns
+    -------
+    Mask
+
+    Raises
+    ------
+    BadValueError
+        Where no area is annotated, or none of these classes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_steatosis.core.annotation import Annotation, Annotations
+    >>> square = np.array([(0, 0), (0, 40), (20, 40), (20, 0), (0, 0)], float)
+    >>> drawn = Annotations((Annotation("polygon", ((square,),), class_name="Liver"),))
+    >>> mask_of_annotations(drawn, Frame((1.0, 1.0))).area_mm2
+    0.0008
+    """
+    areas = [one for one in annotations if one.shape == "polygon" and one.kind == "annotation"]
+    chosen = [one for one in areas if not classes or one.class_name in classes]
+    if not chosen:
+        there = ", ".join(sorted({one.class_name or "(no class)" for one in areas})) or "none"
+        wanted = f" of the class {', '.join(classes)}" if classes else ""
+        raise BadValueError(
+            f"{annotations.path or 'These annotations'}: there is no annotated area{wanted}. "
+            f"Classes of the areas there: {there}."
+        )
+    polygons = [[frame.to_um(ring) for ring in part] for one in chosen for part in one.parts]
+    return _mask(polygons, um_per_px)
+
+
+def _mask(polygons: list[list[NDArray[np.float64]]], um_per_px: float) -> Mask:
+    outlines = [ring for polygon in polygons for ring in polygon]
     corners = np.concatenate(outlines)
     low = np.floor(corners.min(0) / um_per_px).astype(np.int64)
     height, width = np.maximum(np.ceil(corners.max(0) / um_per_px).astype(np.int64) - low, 1)
@@ -59,9 +116,9 @@ def mask_of_polygons(polygons: Sequence[ArrayLike], *, um_per_px: float = 4.0) -
             f"um? If so, give a larger um_per_px."
         )
     values = np.zeros((int(height), int(width)), bool)
-    for number, outline in enumerate(outlines):
-        vertices = outline / um_per_px - low - 0.5
-        for row, start, end, _ in spans_of([vertices], [number], values.shape):
+    for number, polygon in enumerate(polygons):
+        rings = [ring / um_per_px - low - 0.5 for ring in polygon]
+        for row, start, end, _ in spans_of(rings, [number] * len(rings), values.shape):
             values[row, start:end] = True
     origin = (low + 0.5) * um_per_px
     if not values.any():

@@ -76,7 +76,7 @@ def _check(path: str, name: str, expected: int, codec: str | None) -> None:
         unpacked = int.from_bytes(head[4:8], "little")
         stated = int.from_bytes(head[12:16], "little")
         if len(head) < BLOSC_HEADER or stated != size:
-            raise OSError(f"{name} has {size} bytes where {stated} were written")
+            raise OSError(f"{name} has {size} bytes where its header states {stated}")
     if unpacked not in (None, expected):
         raise OSError(f"{name} unpacks to {unpacked} bytes where its pixels take {expected}")
 

@@ -44,13 +44,13 @@ def write(
 
     Parameters
     ----------
-    value : Report, Reports, Prediction, LabelImage, Slide or Snapshot
+    value : Report, Reports, Annotations, Prediction, LabelImage, Slide or Snapshot
         A `Report` as ``.csv`` or ``.parquet`` (one row per droplet; ``*_summary`` and
         ``*_tiles`` beside it), ``.json``, ``.html`` or ``.geojson``, ``.geojson.gz``
-        (QuPath); `Reports` of several slides as ``.csv`` or ``.parquet`` (one row per slide,
-        and ``*_patients``); a `Slide`, `Prediction` or `LabelImage` as ``.ome.tif`` or
-        ``.ome.zarr`` (labels also into an OME-Zarr image that is there); a `Snapshot` as
-        ``.png`` or ``.svg``.
+        (QuPath); `Annotations` as ``.geojson``, ``.geojson.gz``; `Reports` of several slides
+        as ``.csv`` or ``.parquet`` (one row per slide, and ``*_patients``); a `Slide`,
+        `Prediction` or `LabelImage` as ``.ome.tif`` or ``.ome.zarr`` (labels also into an
+        OME-Zarr image that is there); a `Snapshot` as ``.png`` or ``.svg``.
     path : path
         What to write. Folders on the way are created.
     overwrite : bool

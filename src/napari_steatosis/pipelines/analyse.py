@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from ..core.errors import UnreadableRegionError
 from ..core.mask import Mask
 from ..core.model import Model
 from ..core.prediction import Prediction
@@ -156,7 +157,10 @@ def analyse_steps(
 def _colour_flags(slide: Slide) -> Iterator[str]:
     from ..imaging import looks_swapped
 
-    order = looks_swapped(slide)
+    try:
+        order = looks_swapped(slide)
+    except UnreadableRegionError:  # the flags name what could not be read
+        return
     if order.verdict == "red and blue look swapped":
         yield (
             f"Red and blue look swapped in this file. {order.reason} The model expects H&E as a "
