@@ -19,7 +19,7 @@ from brightness_model import BrightnessModel
 from discs import disc_slide
 from made_annotations import geojson
 from made_slides import png, stained
-from napari_steatosis._napari.layers import prediction_layer, slide_layer
+from napari_steatosis._napari.layers import prediction_layer, prediction_over, slide_layer
 from napari_steatosis.core.errors import CannotOpenError
 
 OURS = "napari-steatosis"
@@ -138,6 +138,32 @@ def test_a_prediction_that_nobody_changed_stays_one(viewer, slide, tmp_path):
     back = st.open_results(tmp_path / "a.ome.zarr", "fat")
     assert back.classes == fat.classes
     assert back.provenance["content"] == fat.provenance["content"]
+
+
+def test_a_prediction_of_a_run_in_the_window_stays_one(viewer, tmp_path):
+    discs = disc_slide(1300, 1100)
+    image = viewer.add_layer(Layer.create(*slide_layer(discs)))
+    fat = st.segment(discs, BrightnessModel(), store=tmp_path / "run.zarr")
+    labels = viewer.add_layer(Layer.create(*prediction_over(fat, image, discs.frame())))
+    labels.name = "fat: discs.svs"
+    labels.metadata = {"prediction": st.open_results(tmp_path / "run.zarr")}
+    save(viewer, tmp_path / "a.ome.zarr")
+    assert st.open_results(tmp_path / "a.ome.zarr", "fat").classes == fat.classes
+
+
+def test_a_prediction_that_was_painted_on_becomes_labels_and_the_result_stays(
+    viewer, slide, tmp_path
+):
+    fat = st.segment(disc_slide(400, 300), BrightnessModel())
+    labels = viewer.add_layer(Layer.create(*prediction_layer(fat)))
+    before = np.array(fat.levels[0])
+    labels.paint((100, 100), 2)
+    save(viewer, tmp_path / "a.ome.zarr")
+    assert np.array_equal(fat.levels[0], before)
+    again = opened(tmp_path / "a.ome.zarr")["fat"]
+    assert "prediction" not in again.metadata
+    assert np.array_equal(finest(again), finest(labels))
+    assert list(again.features["class"]) == ["not analysed", "tissue", "fat"]
 
 
 def test_labels_alone_join_the_image_that_is_there(viewer, tmp_path):

@@ -56,8 +56,14 @@ def placed(frame: Frame | None) -> dict[str, Any]:
 
 
 def prediction_layer(prediction: Prediction) -> LayerTuple:
-    """Return a prediction as layer data of labels, in um."""
-    return *_levels(prediction), {**_look(prediction), **placed(prediction.frame)}, "labels"
+    """Return a prediction as layer data of labels, in um.
+
+    One of a single level is copied: it can be painted on, which must not change the result.
+    """
+    options = {**_look(prediction), **placed(prediction.frame)}
+    if len(prediction.levels) == 1:
+        return np.array(prediction.levels[0][:]), options, "labels"
+    return *_levels(prediction), options, "labels"
 
 
 def labels_layer(image: LabelImage, slide: Slide | None = None) -> LayerTuple:

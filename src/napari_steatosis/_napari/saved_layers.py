@@ -105,7 +105,7 @@ def labels_of(data: Any, meta: Mapping[str, Any], ground: Ground | None) -> Pred
         )
     frame = _frame_alone(meta) if ground is None else _frame_on(ground, levels[0].shape, meta)
     prediction = meta["metadata"].get("prediction")
-    if prediction is not None and levels[0] is prediction.levels[0] and _same(prediction, frame):
+    if prediction is not None and _same(prediction, frame) and _unchanged(prediction, levels):
         return prediction
     name = re.sub(r"[^\w. -]", "_", str(meta["name"])).strip(". ") or "labels"
     return LabelImage(name, levels, frame, _colours(meta), _properties(meta))
@@ -141,6 +141,13 @@ def _frame_on(ground: Ground, shape: tuple[int, int], meta: Mapping[str, Any]) -
             f"pixel size is not known. Give it (Plugins > napari-steatosis > Open slide…)."
         )
     return None
+
+
+def _unchanged(prediction: Prediction, levels: list[Any]) -> bool:
+    """Say whether a layer still shows a prediction; napari lets nobody paint on a pyramid."""
+    if len(levels) > 1:
+        return levels[0].shape == prediction.shape
+    return np.array_equal(levels[0], prediction.levels[0][:])
 
 
 def _same(prediction: Prediction, frame: Frame | None) -> bool:
