@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +17,7 @@ from .job import Job, Outcome
 from .layers import is_shown, prediction_over
 from .panel import Panel, Rows, wrapped_label
 from .view import Focus, camera_of, centre_um, shapes_um, view_um
-from .warm_up import warm_up
+from .warm_up import start_warm_up
 
 if TYPE_CHECKING:
     import napari.layers
@@ -57,8 +56,7 @@ class AnalyseForm(Container):
         self._build()
         self._connect()
         self._layers_changed()
-        self.warming = threading.Thread(target=warm_up, name="warm-up", daemon=True)
-        self.warming.start()
+        self.warming = start_warm_up()
 
     def _build(self) -> None:
         self.slide = ComboBox(label="Slide", choices=self._slides, nullable=True)

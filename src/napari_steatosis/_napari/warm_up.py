@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 
 from ..core.errors import SteatosisError
 from .layers import prediction_layer
@@ -10,6 +11,19 @@ from .layers import prediction_layer
 log = logging.getLogger(__name__)
 
 SIDE_PX = 128
+
+
+def start_warm_up() -> threading.Thread:
+    """Start `warm_up` beside the window, from the GUI thread.
+
+    The units of napari's layers load on first use; in two threads at once that fails.
+    """
+    import pint
+
+    pint.get_application_registry().Unit("pixel")
+    thread = threading.Thread(target=warm_up, name="warm-up", daemon=True)
+    thread.start()
+    return thread
 
 
 def warm_up() -> None:
