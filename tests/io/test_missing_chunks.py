@@ -26,7 +26,7 @@ def test_a_missing_chunk_is_an_error_not_a_black_square(level: int, tmp_path: Pa
     chunk = path / f"s{level}" / "c" / "0" / "1" / "1"
     chunk.unlink()
     slide = open_slide(path)
-    with pytest.raises(UnreadableRegionError, match=rf"chunk c/0/1/1 of level {level} is missing"):
+    with pytest.raises(UnreadableRegionError, match=rf"level {level}, .*chunk c/0/1/1 is missing"):
         slide.read(Region(y=70, x=70, height=5, width=5), level)
     slide.read(Region(y=0, x=0, height=64, width=64), level)
 
@@ -52,7 +52,7 @@ def test_sharded_arrays_are_read(tmp_path: Path) -> None:
     slide = open_slide(path)
     np.testing.assert_array_equal(slide.read(INSIDE), RGB[INSIDE.slices])
     (path / "s0/c/0/0/1").unlink()
-    with pytest.raises(UnreadableRegionError, match="chunk c/0/0/1 of level 0 is missing"):
+    with pytest.raises(UnreadableRegionError, match="chunk c/0/0/1 is missing"):
         slide.read(INSIDE)
 
 
@@ -73,7 +73,8 @@ def test_a_part_that_is_missing_from_a_shard_is_an_error(
     array[:] = holed
     slide = open_slide(path)
     for y, x in ((64, 96), (100, 120), (30, 90)):
-        with pytest.raises(UnreadableRegionError, match=r"chunk c/0/0/0 .* lacks its part \[0, "):
+        said = r"chunk c/0/0/0 (is missing or )?lacks its part \[0, "
+        with pytest.raises(UnreadableRegionError, match=said):
             slide.read(Region(y=y, x=x, height=40, width=30))
     beside = Region(y=0, x=0, height=64, width=230)
     np.testing.assert_array_equal(slide.read(beside), RGB[beside.slices])
@@ -99,7 +100,7 @@ def test_a_chunk_that_zarr_2_does_not_hold_is_missing(
     name = ".".join({"y": "1", "x": "2"}.get(axis, "0") for axis in axes)
     (path / "s0" / name).unlink()
     slide = open_slide(path)
-    with pytest.raises(UnreadableRegionError, match=rf"chunk {name} of level 0 is missing"):
+    with pytest.raises(UnreadableRegionError, match=rf"chunk {name} is missing"):
         slide.read(WHOLE)
     beside = Region(y=0, x=0, height=150, width=128)
     np.testing.assert_array_equal(slide.read(beside), RGB[beside.slices])

@@ -9,9 +9,7 @@ import pytest
 
 from mutants.run import judge_all
 
-pytestmark = pytest.mark.skipif(
-    sys.platform == "win32", reason="it has no ru_maxrss"
-)
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="it has no ru_maxrss")
 
 
 def test_a_few_damaged_copies(tmp_path):

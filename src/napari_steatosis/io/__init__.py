@@ -169,7 +169,5 @@ def _attempts(
         except CannotOpenError as error:
             yield name, error
         except Exception as error:  # a damaged header can make a library raise anything
-            yield name, CannotOpenError(
-                f"its header cannot be read ({type(error).__name__}: {error}); it may be damaged "
-                f"or incomplete"
-            )
+            said = f"its header cannot be read ({type(error).__name__}: {error}); "
+            yield name, CannotOpenError(said + "it may be damaged or incomplete")

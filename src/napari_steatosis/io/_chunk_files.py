@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import os
 import stat
 from itertools import product
 from typing import Any
 
-BLOSC_HEADER, ZSTD_MAGIC = 16, b"\x28\xb5\x2f\xfd"
+BLOSC_HEADER, HEAD_BYTES, ZSTD_MAGIC = 16, 18, b"\x28\xb5\x2f\xfd"
 ROOM_BYTES = 65536
 """What a chunk that does not compress may take on top of its pixels, and a shard its index."""
 
@@ -34,10 +35,8 @@ def check_chunk_files(folder: str, array: Any, key: tuple[slice, ...]) -> None:
         Naming the file. One that is missing is not looked at.
     """
     stored = array.shards or array.chunks
-    expected = array.dtype.itemsize
-    for side in stored:
-        expected *= side
-    codec = None if array.shards else _codec(array)
+    expected = math.prod(stored) * array.dtype.itemsize
+    codec = None if array.shards else codec_name(array)
     spans = [
         range(part.start // side, -(-part.stop // side))
         for part, side in zip(key, stored, strict=True)
@@ -45,12 +44,14 @@ def check_chunk_files(folder: str, array: Any, key: tuple[slice, ...]) -> None:
     for index in product(*spans):
         name = array.metadata.encode_chunk_key(index)
         try:
-            _check(f"{folder}/{name}", name, expected, codec)
+            size = checked_size(f"{folder}/{name}", expected)
         except FileNotFoundError:
             continue
+        with open(f"{folder}/{name}", "rb") as file:
+            check_head(name, file.read(HEAD_BYTES), size, expected, codec)
 
 
-def _codec(array: Any) -> str | None:
+def codec_name(array: Any) -> str | None:
     """Return the name of the one codec that packs the bytes; None where there is another."""
     codecs = array.compressors
     if len(codecs) != 1 or array.filters:
@@ -59,17 +60,32 @@ def _codec(array: Any) -> str | None:
     return str(stated.get("name") or stated.get("id"))
 
 
-def _check(path: str, name: str, expected: int, codec: str | None) -> None:
+def checked_size(path: str, expected: int) -> int:
+    """Return the size of a file of `expected` bytes of pixels, if it can be that."""
     found = os.stat(path)
     if not stat.S_ISREG(found.st_mode):
-        raise OSError(f"{name} is no file")
-    size = found.st_size
-    if size > expected + expected // 8 + ROOM_BYTES:
-        raise OSError(f"{name} has {size} bytes, more than its {expected} bytes of pixels")
+        raise OSError(f"{path} is no file")
+    if found.st_size > expected + expected // 8 + ROOM_BYTES:
+        raise OSError(f"{path} has {found.st_size} bytes, more than its {expected} bytes of pixels")
+    return found.st_size
+
+
+def check_head(name: str, head: bytes, size: int, expected: int, codec: str | None) -> None:
+    """Refuse a packed chunk of `size` bytes whose start does not fit its pixels.
+
+    Parameters
+    ----------
+    name : str
+        Of the chunk, for messages.
+    head : bytes
+        At least its first `HEAD_BYTES`, or all of it.
+    size, expected : int
+        Bytes that it has, and that its pixels take.
+    codec : str, optional
+        What packed it; others than blosc and zstd are not looked at.
+    """
     if codec not in ("blosc", "zstd"):
         return
-    with open(path, "rb") as file:
-        head = file.read(18)
     if codec == "zstd":
         unpacked = _zstd_size(head)
     else:

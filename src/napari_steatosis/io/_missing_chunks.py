@@ -11,10 +11,8 @@ from numpy.typing import NDArray
 WHITE = 255
 
 
-def missing_chunk(
-    array: Any, pixels: NDArray[np.uint8], key: tuple[slice, ...]
-) -> tuple[str, tuple[int, ...]] | None:
-    """Return a chunk that `pixels` show and that the store does not hold; None if there is none.
+def check_not_missing(array: Any, pixels: NDArray[np.uint8], key: tuple[slice, ...]) -> None:
+    """Raise where `pixels` show a chunk that the store does not hold.
 
     Only what is the fill value throughout can come from a missing chunk, so little is
     looked at twice. Whether such a chunk is there is asked of zarr itself: the array is
@@ -30,16 +28,14 @@ def missing_chunk(
     key : tuple of slice
         What was read, with start and stop for every axis.
 
-    Returns
-    -------
-    str
-        Name of the file, of a chunk or shard, below the folder of the array.
-    tuple of int
-        Index of the chunk in the array.
+    Raises
+    ------
+    FileNotFoundError
+        Naming the file, of a chunk or shard, below the folder of the array.
     """
     fill = int(array.fill_value or 0)
     if fill == WHITE:
-        return None
+        return
     sides = array.chunks
     corners = [
         [0, *range(side - part.start % side, part.stop - part.start, side)]
@@ -57,8 +53,9 @@ def missing_chunk(
         if (pixels[shown] == fill).all() and not _is_stored(array, place):
             stored = array.shards or sides
             outer = tuple(i // side for i, side in zip(place, stored, strict=True))
-            return array.metadata.encode_chunk_key(outer), index
-    return None
+            name = array.metadata.encode_chunk_key(outer)
+            inside = f" or lacks its part {list(index)}" if array.shards else ""
+            raise FileNotFoundError(f"chunk {name} is missing{inside}")
 
 
 def _is_stored(array: Any, place: list[int]) -> bool:

@@ -46,12 +46,12 @@ def read_regions(
     --------
     >>> import json, tempfile
     >>> import napari_steatosis as st
-    >>> square = [[[0, 0], [0, 100], [100, 100], [100, 0], [0, 0]]]
+    >>> square = [[[0, 0], [0, 160], [160, 160], [160, 0], [0, 0]]]
     >>> shape = {"type": "Polygon", "coordinates": square}
     >>> file = Path(tempfile.mkdtemp()) / "drawn.geojson"
     >>> _ = file.write_text(json.dumps({"type": "Feature", "geometry": shape, "properties": {}}))
     >>> round(read_regions(file, st.drawn_liver(512, 512, seed=1)).area_mm2, 4)
-    0.0025
+    0.0064
     """
     path = Path(place)
     if path.is_dir():
