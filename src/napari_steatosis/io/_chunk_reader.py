@@ -129,8 +129,10 @@ class ChunkReader:
         """Return one chunk of a shard, as the index in the shard's file says."""
         path = f"{self.folder}/{name}"
         size, length = checked_size(path, expected), 16 * math.prod(ratio) + 4
+        if size < length:
+            raise OSError(f"the shard {name} has {size} bytes, less than its index")
         with open(path, "rb") as file:
-            file.seek(0 if self.index_first else max(0, size - length))
+            file.seek(0 if self.index_first else size - length)
             packed = file.read(length)
             table = packed[:-4]
             if len(packed) != length or crc32c(table) != int.from_bytes(packed[-4:], "little"):

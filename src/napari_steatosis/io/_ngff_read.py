@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import stat
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from typing import Any
 from ..core.errors import CannotOpenError
 from ._header import UM_PER_UNIT, stored_levels
 
+MOST_METADATA_BYTES = 256 * 2**20
 METADATA = ("zarr.json", ".zattrs")
 """Where OME-Zarr from 0.5 on (zarr v3) and to 0.4 (zarr v2) keep the attributes of a group."""
 
@@ -102,12 +104,27 @@ def inside(root: Path, name: Any) -> Path:
     if not isinstance(name, str):
         raise CannotOpenError(f"its metadata has {str(name)[:80]!r} where a path is expected")
     place = root / name
+    _check_files(place)
     if not place.resolve().is_relative_to(root.resolve()):
         raise CannotOpenError(
             f"its metadata leads to {name!r}, which lies outside the OME-Zarr. "
             f"Put the data inside the folder, as the format wants it"
         )
     return place
+
+
+def _check_files(folder: Path) -> None:
+    """Refuse metadata that is no file, or too long to be read: zarr would read it to its end."""
+    for name in (*METADATA, ".zarray", ".zgroup"):
+        try:
+            found = (folder / name).stat()
+        except OSError:
+            continue
+        if not stat.S_ISREG(found.st_mode) or found.st_size > MOST_METADATA_BYTES:
+            raise CannotOpenError(
+                f"its {folder.name}/{name} is no file of metadata (at most "
+                f"{MOST_METADATA_BYTES >> 20} MiB). Copy the OME-Zarr again from its origin"
+            )
 
 
 def metadata_file(group: Path) -> Path:

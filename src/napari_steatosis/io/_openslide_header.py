@@ -191,6 +191,19 @@ def _check_tile_size(page: Any) -> None:
         )
 
 
+def _check_levels(properties: Mapping[str, str], pages: list[Any]) -> None:
+    """Refuse levels that are larger than their pages: OpenSlide gives what lies in memory."""
+    for number, page in enumerate(pages[: int(properties["openslide.level-count"])]):
+        sides = (properties[f"openslide.level[{number}].{side}"] for side in ("height", "width"))
+        height, width = map(int, sides)
+        if height > page.imagelength or width > page.imagewidth:
+            raise CannotOpenError(
+                f"its level {number} of {height} x {width} px is stored in "
+                f"{page.imagelength} x {page.imagewidth} px: its header is damaged. Copy it "
+                f"again from its origin"
+            )
+
+
 def check_associated_size(properties: Mapping[str, str], name: str) -> None:
     """Refuse an associated image that would fill the memory.
 
@@ -225,6 +238,8 @@ def compression_of(file: Path, properties: Mapping[str, str]) -> str:
             pages = [page.aspage() for page in tiff.pages]
             for page in pages:
                 _check_tile_size(page)
+            if vendor == "philips":
+                _check_levels(properties, [page for page in pages if page.is_tiled])
             largest = max(pages, key=lambda page: page.imagelength * page.imagewidth)
             return COMPRESSIONS.get(int(largest.compression), "unknown")
     except CannotOpenError:
