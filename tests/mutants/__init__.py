@@ -21,9 +21,14 @@ from PIL import Image
 import vendor_slides
 from made_slides import MAKERS, ome_zarr, stained
 from mirax_slide import mirax
+from napari_steatosis.core.annotation import Annotation, Annotations
+from napari_steatosis.core.geometry import Frame
+from napari_steatosis.core.label_image import LabelImage
+from napari_steatosis.io.write import write
 from overlapping_tiles import SHAPE
 
 from .file_bytes import BYTE_CHANGES
+from .json_values import JSON_CHANGES
 from .pictures import PICTURE_CHANGES
 from .tiff_tags import TIFF_CHANGES
 from .zarr_trees import ZARR_CHANGES
@@ -48,6 +53,23 @@ def picture(folder: Path, rgb: NDArray[np.uint8], suffix: str) -> Path:
     return path
 
 
+def nuclei(folder: Path, rgb: NDArray[np.uint8]) -> Path:
+    """Write label images of a program, without a slide."""
+    values = {value: {"class": f"kind {value}"} for value in (1, 2)}
+    labels = LabelImage("nuclei", [rgb[..., 0] % 3], Frame((0.5, 0.5)), properties=values)
+    write(labels, folder / "nuclei.ome.zarr")
+    return folder / "nuclei.ome.zarr"
+
+
+def drawn(folder: Path, rgb: NDArray[np.uint8]) -> Path:
+    """Write annotations as QuPath does."""
+    rings = [np.array([(n, n), (n, n + 9), (n + 9, n + 9), (n, n)], float) for n in range(40)]
+    items = (Annotation("polygon", ((ring,),), class_name="A", measurements={"Area": 1.5})
+             for ring in rings)  # fmt: skip
+    write(Annotations(tuple(items)), folder / "drawn.geojson")
+    return folder / "drawn.geojson"
+
+
 Maker = Callable[[Path, NDArray[np.uint8]], Path]
 
 BASES: dict[str, Maker] = {
@@ -67,6 +89,8 @@ BASES: dict[str, Maker] = {
     "jpeg": partial(picture, suffix=".jpg"),
     "webp": partial(picture, suffix=".webp"),
     "bmp": partial(picture, suffix=".bmp"),
+    "labels": nuclei,
+    "geojson": drawn,
 }
 """One sound slide of each kind."""
 
@@ -112,7 +136,7 @@ def mutant(number: int, sound: dict[str, Path], folder: Path) -> Mutant:
     if source.is_dir():
         shutil.copytree(source, path)
         target = path
-        metadata = any((path / name).is_file() for name in ("zarr.json", ".zattrs"))
+        metadata = any((path / name).is_file() for name in ("zarr.json", ".zattrs", ".zgroup"))
         changes = ZARR_CHANGES if metadata else BYTE_CHANGES
     else:
         # What lies beside a slide belongs to it (the folder of an mrxs).
@@ -122,7 +146,9 @@ def mutant(number: int, sound: dict[str, Path], folder: Path) -> Mutant:
             target = Path(shutil.copytree(beside, path.with_name(str(number))))
         head = path.read_bytes()[:4]
         changes = dict(BYTE_CHANGES)
-        if head[:2] in (b"II", b"MM"):
+        if path.suffix == ".geojson":
+            changes |= JSON_CHANGES
+        elif head[:2] in (b"II", b"MM"):
             changes |= TIFF_CHANGES
         elif head in PICTURE_CHANGES:
             changes |= PICTURE_CHANGES[head]

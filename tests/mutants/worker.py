@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import resource
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +16,9 @@ import numpy as np
 from made_slides import stained
 from napari_steatosis.core.errors import CannotOpenError, UnreadableRegionError
 from napari_steatosis.core.geometry import Region
+from napari_steatosis.core.label_image import LabelImage
 from napari_steatosis.core.slide import Slide
-from napari_steatosis.io import open_slide
+from napari_steatosis.io import open_annotations, open_labels, open_slide
 from napari_steatosis.io._handles import HANDLES
 
 from . import SHAPE
@@ -39,6 +41,10 @@ def windows(height: int, width: int) -> list[Region]:
 
 def judge(path: Path) -> str:
     """Open a copy and read it, and say in a word how that ended."""
+    if path.suffix == ".geojson":
+        return _judge_other(lambda: open_annotations(path))
+    if (path / "labels").exists():
+        return _judge_other(lambda: [_whole(one) for one in open_labels(path)])
     try:
         slide = open_slide(path)
     except CannotOpenError:
@@ -54,6 +60,21 @@ def judge(path: Path) -> str:
     except UnreadableRegionError:
         return "unreadable"
     return _compare(slide, finally_read)
+
+
+def _judge_other(read: Callable[[], object]) -> str:
+    try:
+        read()
+    except CannotOpenError:
+        return "refused"
+    except UnreadableRegionError:
+        return "unreadable"
+    return "as stored"
+
+
+def _whole(labels: LabelImage) -> None:
+    for level in labels.levels:
+        _ = level[: 4 * WINDOW_PX, : 4 * WINDOW_PX]
 
 
 def _compare(slide: Slide, read: list[tuple[int, Region, np.ndarray]]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,12 +14,9 @@ import numpy as np
 from numcodecs import Blosc, Zstd
 
 from .file_bytes import BYTE_CHANGES, Change
+from .json_values import with_hostile_value, with_missing_key
 
 METADATA = ("zarr.json", ".zarray", ".zattrs", ".zgroup")
-VALUES: tuple[Any, ...] = (
-    None, -1, 0, 1, 0.5, 2**31, 2**63, 1e308, float("nan"), "", "..", "uint8", [], [[]], {},
-    {"type": "scale"}, True, ["a"] * 3, [2**31] * 3, [-1, -1, -1], [1e-300] * 3,
-)  # fmt: skip
 OUTSIDE = ("..", "../..", "/etc", "../sound", "s0/../../x", "", ".", "a\0b", "s0/s0", "x" * 300)
 
 
@@ -32,17 +29,6 @@ def _chunks(path: Path) -> list[Path]:
     return sorted(file for file in files if file.name not in METADATA)
 
 
-def _places(value: Any) -> Iterator[tuple[Any, Any]]:
-    items: Any = ()
-    if isinstance(value, dict):
-        items = value.items()
-    elif isinstance(value, list):
-        items = enumerate(value)
-    for key, inner in list(items):
-        yield value, key
-        yield from _places(inner)
-
-
 def _edit(path: Path, rng: np.random.Generator, edit: Callable[[Any], Any]) -> None:
     files = _metadata(path)
     file = files[int(rng.integers(len(files)))]
@@ -52,29 +38,12 @@ def _edit(path: Path, rng: np.random.Generator, edit: Callable[[Any], Any]) -> N
 
 def hostile_value(path: Path, rng: np.random.Generator) -> None:
     """Replace any value of the metadata by one of another kind or size."""
-
-    def edit(value: Any) -> Any:
-        places = list(_places(value))
-        if not places:
-            return VALUES[int(rng.integers(len(VALUES)))]
-        holder, key = places[int(rng.integers(len(places)))]
-        holder[key] = VALUES[int(rng.integers(len(VALUES)))]
-        return value
-
-    _edit(path, rng, edit)
+    _edit(path, rng, lambda value: with_hostile_value(value, rng))
 
 
 def missing_key(path: Path, rng: np.random.Generator) -> None:
     """Leave out any key of the metadata."""
-
-    def edit(value: Any) -> Any:
-        places = list(_places(value))
-        if places:
-            holder, key = places[int(rng.integers(len(places)))]
-            del holder[key]
-        return value
-
-    _edit(path, rng, edit)
+    _edit(path, rng, lambda value: with_missing_key(value, rng))
 
 
 def deep_metadata(path: Path, rng: np.random.Generator) -> None:
@@ -121,7 +90,10 @@ def path_outside(path: Path, rng: np.random.Generator) -> None:
     for file in (path / "zarr.json", path / ".zattrs"):
         if file.is_file():
             value = json.loads(file.read_text())
-            datasets = value.get("attributes", {}).get("ome", value)["multiscales"][0]["datasets"]
+            image = value.get("attributes", {}).get("ome", value).get("multiscales")
+            if not image:
+                continue
+            datasets = image[0]["datasets"]
             datasets[int(rng.integers(len(datasets)))]["path"] = str(rng.choice(OUTSIDE))
             file.write_text(json.dumps(value))
 

@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errors import CannotOpenError
+from ..core.errors import CannotOpenError, UnreadableRegionError
 from ..core.geometry import Frame
 from ..core.label_image import LabelImage, Rgba
 from ..core.prediction import Array2D
+from ._chunk_files import check_chunk_files
 from ._ngff_read import (
     Multiscale,
     attributes_of,
@@ -39,6 +40,8 @@ class PlaneView:
         Axes other than y and x have size 1. Booleans are given as uint8.
     axes : str
         One letter per axis, ``"zyx"``.
+    folder : str, optional
+        Of the array; its chunks are looked at before they are decoded.
 
     Examples
     --------
@@ -49,6 +52,7 @@ class PlaneView:
 
     array: Any
     axes: str
+    folder: str | None = None
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -71,10 +75,11 @@ class PlaneView:
         stored = np.dtype(self.array.dtype)
         return np.dtype(np.uint8) if stored.kind == "b" else stored
 
-    def plain(self) -> Array2D:
-        """Return the array itself where it needs no view."""
-        is_plain = self.axes == "yx" and self.dtype == self.array.dtype
-        return self.array if is_plain else self
+    @property
+    def chunks(self) -> tuple[int, int]:
+        """Height and width of what is decoded at once, px."""
+        sides = self.array.chunks
+        return sides[self.axes.index("y")], sides[self.axes.index("x")]
 
     def __getitem__(self, key: Any) -> Any:
         """Return a part: integers, slices and ``...`` for y and x, as of a numpy array."""
@@ -84,7 +89,18 @@ class PlaneView:
         if len(keys) > 2 or not all(isinstance(k, int | np.integer | slice) for k in keys):
             raise IndexError(f"a label image is read by integers and slices of y, x, not {key!r}")
         wanted = {**SPREAD, **dict(zip("yx", keys, strict=False))}
-        found = np.asarray(self.array[tuple(wanted.get(axis, 0) for axis in self.axes)])
+        place = tuple(wanted.get(axis, 0) for axis in self.axes)
+        try:
+            if self.folder is not None:
+                check_chunk_files(self.folder, self.array, _touched(place, self.array.shape))
+            found = np.asarray(self.array[place])
+        except (MemoryError, IndexError):
+            raise
+        except Exception as error:  # decoders raise anything; here it becomes one kind
+            raise UnreadableRegionError(
+                f"{self.folder}: the labels cannot be read there ({type(error).__name__}: "
+                f"{error}). They may be damaged; copy them again from their origin."
+            ) from error
         if found.ndim == 2 and self.axes.index("x") < self.axes.index("y"):
             found = found.T
         return found.astype(self.dtype, copy=False)
@@ -92,6 +108,16 @@ class PlaneView:
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         """Return the whole plane."""
         return np.asarray(self[:], dtype)
+
+
+def _touched(place: tuple[Any, ...], shape: tuple[int, ...]) -> tuple[slice, ...]:
+    """Return the stretch of each axis that a key reads, as slices with start and stop."""
+    touched = []
+    for part, length in zip(place, shape, strict=True):
+        wanted = range(length)[part if isinstance(part, slice) else slice(part, part + 1 or None)]
+        ends = (wanted[0], wanted[-1]) if wanted else (0, -1)
+        touched.append(slice(min(ends), max(ends) + 1))
+    return tuple(touched)
 
 
 def open_labels(path: str | os.PathLike[str]) -> tuple[LabelImage, ...]:
@@ -202,14 +228,15 @@ def _label_image(name: str, group: Path, image: Path | None) -> LabelImage:
     elif image is not None:
         _check_same_grid(arrays[used[0]].shape, image)
     about = attributes.get("image-label") or {}
-    levels: list[Array2D] = [arrays[number].plain() for number in used]
+    levels: list[Array2D] = [arrays[number] for number in used]
     return LabelImage(name, levels, frame, _colours(about), _properties(about))
 
 
 def _plane(group: Path, name: str, axes: str) -> PlaneView:
     import zarr
 
-    array = zarr.open_array(str(inside(group, name)), mode="r")
+    folder = str(inside(group, name))
+    array = zarr.open_array(folder, mode="r")
     check_array(array, axes)
     if array.dtype.kind not in "iub":
         raise CannotOpenError(
@@ -221,7 +248,7 @@ def _plane(group: Path, name: str, axes: str) -> PlaneView:
     ]
     if deep:
         raise CannotOpenError(f"it has several planes ({', '.join(deep)}); one is needed")
-    return PlaneView(array, axes)
+    return PlaneView(array, axes, folder)
 
 
 def _check_same_grid(shape: tuple[int, int], image: Path) -> None:
