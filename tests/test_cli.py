@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 
@@ -95,6 +96,24 @@ def test_only_inside_drawn_areas_less_what_is_left_out(liver, tmp_path):
     refused = CliRunner().invoke(app, ["analyse", str(liver), *missing])
     assert refused.exit_code == 1
     assert "a.geojson" in refused.output
+
+
+def test_several_slides_make_one_table_and_one_of_patients(liver, tmp_path):
+    second = tmp_path / "b.ome.zarr"
+    shutil.copytree(liver, second, ignore=shutil.ignore_patterns("labels"))
+    (tmp_path / "whose.csv").write_text("slide,patient\na.ome.zarr,P1\nb,P1\nelsewhere,P9\n")
+    command = ["analyse", str(liver), str(second), "--out", str(tmp_path / "o")]
+    result = CliRunner().invoke(app, [*command, "--patients", str(tmp_path / "whose.csv")])
+    assert result.exit_code == 0, result.output
+    slides = pandas.read_csv(tmp_path / "o/slides.csv")
+    assert list(slides.iloc[:, 0]) == ["a", "b"]
+    patients = pandas.read_csv(tmp_path / "o/slides_patients.csv")
+    assert len(patients) == 1
+    fat = "fat_area_fraction_percent"
+    assert patients[fat][0] == pytest.approx(slides[fat][0])  # twice the same slide
+    (tmp_path / "whose.csv").write_text("slide;patient\n")
+    refused = CliRunner().invoke(app, [*command, "--patients", str(tmp_path / "whose.csv")])
+    assert "no column slide and patient" in str(refused.exception)
 
 
 def test_a_failed_slide_is_named_and_the_others_are_done(liver, tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -34,6 +35,10 @@ def analyse(
     exclude: Annotated[
         Path | None, typer.Option(help="Leave these areas out: GeoJSON, or a folder as above.")
     ] = None,
+    patients: Annotated[
+        Path | None,
+        typer.Option(help="CSV with the columns slide and patient, for the tables of all slides."),
+    ] = None,
     model: Model = "steatosis-he",
     device: Device = "auto",
     precision: Precision = "auto",
@@ -51,8 +56,11 @@ def analyse(
     """Segment the fat of slides and measure it.
 
     For each slide this writes a class map (OME-Zarr), a report (HTML, JSON), a droplet
-    table (CSV) and outlines (GeoJSON for QuPath). The exit code is 1 if a slide failed.
+    table (CSV) and outlines (GeoJSON for QuPath); for several slides also one table of all
+    (slides.csv), and of their patients. The exit code is 1 if a slide failed.
     """
+    from ..pipelines.slides import read_patients, write_slides
+
     options = {
         "model": model,
         "device": device,
@@ -62,6 +70,8 @@ def analyse(
     }
     areas = {"region": (regions, region_class or ()), "exclude": (exclude, ())}
     asked = {"um_per_px": mpp, "srgb": srgb, "swap_red_blue": swap_red_blue}
+    whose = {} if patients is None else read_patients(patients)
+    done: list[Report] = []
     failed = []
     with _cluster(workers) as client:
         for path in slides:
@@ -74,7 +84,11 @@ def analyse(
                 if as_json:
                     typer.echo(json.dumps({"slide": str(path), "error": text}))
             else:
+                done.append(replace(report, tables={}, prediction=None, outlines=None))
                 _print_report(path, report, as_json)
+    if done and (whose or len(slides) > 1):
+        for file in write_slides(done, out, whose):
+            say.print(f"All slides: {file}", markup=False)
     if failed:
         names = ", ".join(str(path) for path in failed)
         say.print(f"{len(failed)} of {len(slides)} slides failed: {names}", style="red")

@@ -239,7 +239,11 @@ def write_all(report: Report, folder: str | Path, *, overwrite: bool = False) ->
 
 def stem(slide: Slide) -> str:
     """Return the name that the results of a slide get: its file name without suffixes."""
-    name = Path(slide.path).name
+    return stem_of(Path(slide.path).name)
+
+
+def stem_of(name: str) -> str:
+    """Return a file name without its suffixes."""
     for suffix in (".ome.zarr", ".ome.tiff", ".ome.tif"):
         if name.lower().endswith(suffix):
             return name[: -len(suffix)]
