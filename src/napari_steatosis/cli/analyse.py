@@ -19,39 +19,51 @@ if TYPE_CHECKING:
     from ..core.report import Report
 
 
+Slides = Annotated[list[Path], typer.Argument(help="Slides: files, or OME-Zarr folders.")]
+Out = Annotated[Path, typer.Option(help="Folder for the results.")]
+Regions = Annotated[
+    Path | None,
+    typer.Option(help="Only inside these areas: GeoJSON, or a folder of <slide>.geojson."),
+]
+RegionClass = Annotated[
+    list[str] | None, typer.Option(help="Only areas of this class; may be repeated.")
+]
+Exclude = Annotated[
+    Path | None, typer.Option(help="Leave these areas out: GeoJSON, or a folder as above.")
+]
+Patients = Annotated[
+    Path | None,
+    typer.Option(help="CSV with the columns slide and patient, for the tables of all slides."),
+]
+Resume = Annotated[
+    bool, typer.Option("--resume/--overwrite", help="Take up a stopped run, or begin anew.")
+]
+AcceptUnreadable = Annotated[
+    bool, typer.Option(help="Report on the rest where parts of a slide cannot be read.")
+]
+Workers = Annotated[
+    int, typer.Option(help="Processes of a local dask cluster; 0 computes in this one.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object per slide.")]
+
+
 def analyse(
-    slides: Annotated[list[Path], typer.Argument(help="Slides: files, or OME-Zarr folders.")],
-    out: Annotated[Path, typer.Option(help="Folder for the results.")],
+    slides: Slides,
+    out: Out,
     mpp: Mpp = None,
     srgb: Srgb = False,
     swap_red_blue: Swap = False,
-    regions: Annotated[
-        Path | None,
-        typer.Option(help="Only inside these areas: GeoJSON, or a folder of <slide>.geojson."),
-    ] = None,
-    region_class: Annotated[
-        list[str] | None, typer.Option(help="Only areas of this class; may be repeated.")
-    ] = None,
-    exclude: Annotated[
-        Path | None, typer.Option(help="Leave these areas out: GeoJSON, or a folder as above.")
-    ] = None,
-    patients: Annotated[
-        Path | None,
-        typer.Option(help="CSV with the columns slide and patient, for the tables of all slides."),
-    ] = None,
+    regions: Regions = None,
+    region_class: RegionClass = None,
+    exclude: Exclude = None,
+    patients: Patients = None,
     model: Model = "steatosis-he",
     device: Device = "auto",
     precision: Precision = "auto",
-    resume: Annotated[
-        bool, typer.Option("--resume/--overwrite", help="Take up a stopped run, or begin anew.")
-    ] = True,
-    accept_unreadable: Annotated[
-        bool, typer.Option(help="Report on the rest where parts of a slide cannot be read.")
-    ] = False,
-    workers: Annotated[
-        int, typer.Option(help="Processes of a local dask cluster; 0 computes in this one.")
-    ] = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object per slide.")] = False,
+    resume: Resume = True,
+    accept_unreadable: AcceptUnreadable = False,
+    workers: Workers = 0,
+    as_json: AsJson = False,
 ) -> None:
     """Segment the fat of slides and measure it.
 
@@ -72,27 +84,27 @@ def analyse(
     asked = {"um_per_px": mpp, "srgb": srgb, "swap_red_blue": swap_red_blue}
     whose = {} if patients is None else read_patients(patients)
     done: list[Report] = []
-    failed = []
     with _cluster(workers) as client:
         for path in slides:
             try:
                 report = _analyse_one(path, out, asked, {**options, "client": client}, areas)
             except (SteatosisError, OSError) as error:
-                failed.append(path)
-                text = _text_of(error, out)
-                say.print(f"{path}: failed. {text}", style="red", markup=False)
-                if as_json:
-                    typer.echo(json.dumps({"slide": str(path), "error": text}))
+                _print_failure(path, _text_of(error, out), as_json)
             else:
                 done.append(replace(report, tables={}, prediction=None, outlines=None))
                 _print_report(path, report, as_json)
     if done and (whose or len(slides) > 1):
         for file in write_slides(done, out, whose):
             say.print(f"All slides: {file}", markup=False)
-    if failed:
-        names = ", ".join(str(path) for path in failed)
-        say.print(f"{len(failed)} of {len(slides)} slides failed: {names}", style="red")
+    if len(done) < len(slides):
+        say.print(f"{len(slides) - len(done)} of {len(slides)} slides failed.", style="red")
         raise typer.Exit(FAILED)
+
+
+def _print_failure(path: Path, text: str, as_json: bool) -> None:
+    say.print(f"{path}: failed. {text}", style="red", markup=False)
+    if as_json:
+        typer.echo(json.dumps({"slide": str(path), "error": text}))
 
 
 def _text_of(error: Exception, out: Path) -> str:
