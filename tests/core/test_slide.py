@@ -209,3 +209,8 @@ def test_associated_images_are_read_or_named() -> None:
     claimed = replace(slide, associated=("label",))
     with pytest.raises(UnreadableRegionError, match="'label' cannot be read"):
         claimed.read_associated("label")
+
+
+def test_a_level_without_pixels_is_refused() -> None:
+    with pytest.raises(BadValueError, match="232 x 0 px"):
+        virtual_levels([(232, 456, 1.0), (232, 0, 2.0)])

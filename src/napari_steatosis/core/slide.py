@@ -299,11 +299,18 @@ def virtual_levels(stored: list[tuple[int, int, float]], longest_px: int = 1000)
     -------
     list of Level
 
+    Raises
+    ------
+    BadValueError
+        A level holds no pixel.
+
     Examples
     --------
     >>> [level.width for level in virtual_levels([(3000, 4000, 1.0)])]
     [4000, 2000, 1000]
     """
+    if empty := [f"{h} x {w}" for h, w, _ in stored if min(h, w) < 1]:
+        raise BadValueError(f"A level of {empty[0]} px holds no pixel.")
     levels = [Level(h, w, downsample, i) for i, (h, w, downsample) in enumerate(stored)]
     last = levels[-1]
     shrink = 2

@@ -14,7 +14,7 @@ from numpy.typing import DTypeLike, NDArray
 from zarr.codecs import BloscCodec
 
 from ..core.geometry import Region
-from ..core.resample import box_mean
+from ._finest import Finest
 
 CHUNK_PX = 512
 BLOCK_PX = 2048
@@ -87,34 +87,6 @@ def create_level(
         config={"write_empty_chunks": is_image},
         **settings,
     )
-
-
-@dataclass(frozen=True)
-class Finest:
-    """Level 0 of what is to be written.
-
-    Parameters
-    ----------
-    shape : (int, int)
-        Height and width, px.
-    dtype : numpy.dtype
-        Of the pixels as they are stored.
-    samples : int
-        3 for RGB, whose coarse levels are box means; 1 for labels, whose coarse levels take
-        every second pixel, so that values stay values.
-    read : callable
-        ``read(region)`` returns ``(height, width, 3)`` or ``(height, width)`` pixels. It is
-        called from another thread.
-    """
-
-    shape: tuple[int, int]
-    dtype: np.dtype[Any]
-    samples: int
-    read: Callable[[Region], NDArray[Any]]
-
-    def halved(self, block: NDArray[Any]) -> NDArray[Any]:
-        """Return a block, which starts at an even pixel, at half the size."""
-        return box_mean(block, 2) if self.samples == 3 else block[::2, ::2]
 
 
 def write_pyramid(

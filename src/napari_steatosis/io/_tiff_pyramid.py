@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 
 from ..core.geometry import Region
 from ..core.resample import box_mean
+from ._finest import Finest
 
 TILE_PX = 512
 BLOCK_TILES = 4
@@ -26,42 +26,25 @@ BUFFER_BYTES = 2**25
 Read = Callable[[Region], NDArray[Any]]
 
 
-@dataclass(frozen=True)
-class Pixels:
-    """Level 0 of what is to be written.
+def level_shapes(shape: tuple[int, int]) -> list[tuple[int, int]]:
+    """Return heights and widths of the levels, halved until one tile holds all, px.
 
-    Parameters
-    ----------
-    shape : (int, int)
-        Height and width, px.
-    dtype : numpy.dtype
-        Of the pixels as they are written.
-    samples : int
-        3 for RGB, whose coarse levels are box means; 1 for labels, whose coarse levels take
-        every second pixel.
-    read : callable
-        ``read(region)`` returns ``(height, width, 3)`` or ``(height, width)`` pixels.
+    Examples
+    --------
+    >>> level_shapes((600, 1100))
+    [(600, 1100), (300, 550), (150, 275)]
     """
+    shapes = [shape]
+    while max(shapes[-1]) > TILE_PX:
+        height, width = shapes[-1]
+        shapes.append((-(-height // 2), -(-width // 2)))
+    return shapes
 
-    shape: tuple[int, int]
-    dtype: np.dtype[Any]
-    samples: int
-    read: Read
 
-    @property
-    def level_shapes(self) -> list[tuple[int, int]]:
-        """Heights and widths of the levels, halved until one tile holds all, px."""
-        shapes = [self.shape]
-        while max(shapes[-1]) > TILE_PX:
-            height, width = shapes[-1]
-            shapes.append((-(-height // 2), -(-width // 2)))
-        return shapes
-
-    @property
-    def raw_bytes(self) -> int:
-        """Size of all tiles of all levels before compression."""
-        tiles = sum(tile_count(shape) for shape in self.level_shapes)
-        return tiles * TILE_PX * TILE_PX * self.samples * self.dtype.itemsize
+def raw_bytes(finest: Finest) -> int:
+    """Return the size of all tiles of all levels before compression."""
+    tiles = sum(tile_count(shape) for shape in level_shapes(finest.shape))
+    return tiles * TILE_PX * TILE_PX * finest.samples * finest.dtype.itemsize
 
 
 def tile_count(shape: tuple[int, int]) -> int:
@@ -77,7 +60,7 @@ def tile_count(shape: tuple[int, int]) -> int:
 
 def write_levels(
     file: Any,
-    pixels: Pixels,
+    pixels: Finest,
     scratch: Path,
     options: Callable[[int], dict[str, Any]],
     on_tile: Callable[[], None],
@@ -91,7 +74,7 @@ def write_levels(
     ----------
     file : tifffile.TiffWriter
         Open for writing.
-    pixels : Pixels
+    pixels : Finest
         Level 0.
     scratch : Path
         Empty folder.
@@ -100,7 +83,7 @@ def write_levels(
     on_tile : callable
         Called for every tile that was read.
     """
-    shapes, read = pixels.level_shapes, pixels.read
+    shapes, read = level_shapes(pixels.shape), pixels.read
     for level, shape in enumerate(shapes):
         coarser = None
         if level + 1 < len(shapes):
@@ -120,7 +103,7 @@ def write_levels(
         read = _reader(coarser)
 
 
-def _kept(path: Path, shape: tuple[int, int], pixels: Pixels) -> Any:
+def _kept(path: Path, shape: tuple[int, int], pixels: Finest) -> Any:
     samples = () if pixels.samples == 1 else (pixels.samples,)
     half = TILE_PX // 2
     return zarr.create_array(

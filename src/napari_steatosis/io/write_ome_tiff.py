@@ -20,7 +20,8 @@ from ..core.geometry import Frame, Region
 from ..core.label_image import LabelImage
 from ..core.prediction import Prediction
 from ..core.slide import Slide
-from ._tiff_pyramid import Pixels, tile_count, write_levels
+from ._finest import Finest, label_type
+from ._tiff_pyramid import level_shapes, raw_bytes, tile_count, write_levels
 from .write import replacing
 
 CLASSIC_BYTES = 2**32 - 2**26
@@ -99,12 +100,12 @@ def write_ome_tiff(
             f"{path}: {compression} is for pictures and could change the values of labels. "
             f"Choose deflate, zstd, lzw or none."
         )
-    pixels = _slide_pixels(value) if isinstance(value, Slide) else _label_pixels(value, path)
-    done, total = count(1), sum(tile_count(shape) for shape in pixels.level_shapes)
+    pixels = Finest.of_slide(value) if isinstance(value, Slide) else _labels(value, path)
+    done, total = count(1), sum(tile_count(shape) for shape in level_shapes(pixels.shape))
     with (
         replacing(path, overwrite=overwrite) as part,
         TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as scratch,
-        tifffile.TiffWriter(part, ome=True, bigtiff=pixels.raw_bytes > CLASSIC_BYTES) as file,
+        tifffile.TiffWriter(part, ome=True, bigtiff=raw_bytes(pixels) > CLASSIC_BYTES) as file,
     ):
         write_levels(
             file,
@@ -116,20 +117,8 @@ def write_ome_tiff(
     return [path]
 
 
-def _slide_pixels(slide: Slide) -> Pixels:
-    return Pixels(slide.shape, np.dtype(np.uint8), 3, slide.read)
-
-
-def _label_pixels(value: Prediction | LabelImage, path: Path) -> Pixels:
-    finest = value.levels[0]
-    if 0 in value.shape:
-        raise BadValueError(f"{path}: {value.name!r} holds no pixel, its shape is {value.shape}.")
-    stored = np.asarray(finest[:1, :1]).dtype
-    if stored.kind not in "iub":
-        raise BadValueError(
-            f"{path}: labels are whole numbers, but {value.name!r} holds {stored}. Threshold "
-            f"probabilities first."
-        )
+def _labels(value: Prediction | LabelImage, path: Path) -> Finest:
+    stored, finest = label_type(value, path), value.levels[0]
     kind = stored.kind if stored.kind == "b" else f"{stored.kind}{stored.itemsize}"
     dtype = np.dtype(LABEL_TYPES.get(kind, "uint32"))
     largest = np.iinfo(dtype).max
@@ -144,7 +133,7 @@ def _label_pixels(value: Prediction | LabelImage, path: Path) -> Pixels:
                 )
         return block.astype(dtype, copy=False)
 
-    return Pixels(value.shape, dtype, 1, read)
+    return Finest(value.shape, dtype, 1, read)
 
 
 def _tags(value: Slide | Prediction | LabelImage, level: int, compression: str) -> dict[str, Any]:

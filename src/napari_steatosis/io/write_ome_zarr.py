@@ -18,8 +18,9 @@ from ..core.grid import Grid
 from ..core.label_image import LabelImage
 from ..core.prediction import Prediction
 from ..core.slide import Slide
+from ._finest import Finest, label_type
 from ._ngff import ZARR_FORMATS, class_labels, group_attributes, image_metadata, label_metadata
-from ._ngff_levels import BLOCK_PX, Finest, write_pyramid
+from ._ngff_levels import BLOCK_PX, write_pyramid
 from ._ngff_place import place_of_labels
 from ._store import FORMAT
 from .write import replacing
@@ -88,7 +89,7 @@ def _write_slide(
     slide: Slide, path: Path, overwrite: bool, version: str, on_block: OnBlock
 ) -> Path:
     frame = None if slide.um_per_px is None else slide.frame()
-    finest = Finest(slide.shape, np.dtype(np.uint8), 3, slide.read)
+    finest = Finest.of_slide(slide)
     with replacing(path, overwrite=overwrite) as part:
         group = _new_group(part, version)
         levels = write_pyramid(group, finest, on_block=on_block)
@@ -118,18 +119,9 @@ def _write_labels(
 
 
 def _finest_labels(value: Prediction | LabelImage, path: Path) -> Finest:
-    plane = value.levels[0]
-    if len(plane.shape) != 2 or 0 in plane.shape:
-        size = " x ".join(map(str, plane.shape))
-        raise BadValueError(f"{path}: labels are one plane (y, x); {value.name!r} has {size} px.")
-    dtype = np.dtype(np.uint8)
-    if isinstance(value, LabelImage):
-        dtype = np.asarray(plane[:1, :1]).dtype.newbyteorder("=")
-    if dtype.kind not in "iub":
-        raise BadValueError(
-            f"{path}: labels are whole numbers, but {value.name!r} holds {dtype}. Threshold "
-            f"probabilities first."
-        )
+    plane, dtype = value.levels[0], label_type(value, path)
+    if isinstance(value, Prediction):
+        dtype = np.dtype(np.uint8)
     if dtype.kind == "b":
         dtype = np.dtype(np.uint8)
     elif dtype.itemsize == 8:
