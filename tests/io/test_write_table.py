@@ -180,7 +180,7 @@ def test_parquet_keeps_any_text(report, name, tmp_path):
 
 @pytest.mark.parametrize("name", HARMLESS)
 def test_csv_keeps_harmless_text(report, name, tmp_path):
-    slides, _ = write(cohort(report, name, "b"), tmp_path / "study.csv")
+    (slides,) = write(cohort(report, name, "b"), tmp_path / "study.csv")
     read = pd.read_csv(slides, keep_default_na=False, encoding="utf-8")
     assert read["slide"].tolist() == [name, "b"]
 

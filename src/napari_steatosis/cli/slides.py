@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ._say import FAILED, Mpp, Srgb, Swap, bars, say
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
 
 Path_ = Annotated[Path, typer.Argument(help="A file, or a folder (OME-Zarr, DICOM, tiles).")]
 
@@ -31,13 +34,13 @@ def info(
     from ..io import remember_scale
     from ..pipelines.opening import explain_open
 
+    if remember and mpp is None:
+        raise BadValueError("--remember keeps the pixel size that --mpp gives; add --mpp.")
     found = explain_open(path, um_per_px=mpp, srgb=srgb, swap_red_blue=swap_red_blue)
     typer.echo(json.dumps(found.to_json()) if as_json else str(found))
     if found.slide is None:
         raise typer.Exit(FAILED)
-    if remember:
-        if mpp is None:
-            raise BadValueError("--remember keeps the pixel size that --mpp gives; add --mpp.")
+    if remember and mpp is not None:
         say.print(f"Kept in {remember_scale(found.slide, mpp)}", markup=False)
 
 
@@ -63,10 +66,11 @@ def export(
     options: dict[str, Any] = {"version": version, "compression": compression}
     given = {name: value for name, value in options.items() if value is not None}
     with bars() as shown:
-        task = shown.add_task(out.name)
+        tasks: list[TaskID] = []
 
         def on_block(done: int, total: int) -> None:
-            shown.update(task, completed=done, total=total)
+            tasks[:] = tasks or [shown.add_task(out.name)]  # not before it goes well
+            shown.update(tasks[0], completed=done, total=total)
 
         made = write(slide, out, overwrite=overwrite, on_block=on_block, **given)
     for file in made:

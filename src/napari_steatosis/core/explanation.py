@@ -88,6 +88,7 @@ class Explanation:
             ("stored in", f"tiles of {slide.tile_px[0]} x {slide.tile_px[1]} px, "
              f"compression {slide.compression}"),
             ("ICC profile", profile),
+            ("colours", "read with " + ", ".join(slide.colour) if slide.colour else ""),
             ("stain (guess)", "" if self.stain is None else str(self.stain)),
             ("channel order", "" if self.channel_order is None else str(self.channel_order)),
             ("other images", ", ".join(slide.associated) or "none"),

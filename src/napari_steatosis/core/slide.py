@@ -158,8 +158,12 @@ class Slide:
         `scale_source` then says so, and what the file states where that differs.
         """
         pair = (um_per_px, um_per_px) if isinstance(um_per_px, int | float) else um_per_px
-        if not all(np.isfinite(side) and side > 0 for side in pair):
-            raise BadValueError(f"A pixel size must be positive, got {um_per_px} um.")
+        low, high = PLAUSIBLE_UM_PER_PX
+        if not all(low <= side <= high for side in pair):
+            raise BadValueError(
+                f"A pixel of {um_per_px} um is implausible for microscopy ({low:g} to {high:g} "
+                f"um): about 0.25 is usual for a 40x scan, 0.5 for 20x."
+            )
         y, x = float(pair[0]), float(pair[1])
         if self.um_per_px is not None and not np.allclose((y, x), self.um_per_px, rtol=1e-3):
             stated = " x ".join(f"{side:.4g}" for side in self.um_per_px)

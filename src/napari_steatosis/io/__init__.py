@@ -108,9 +108,8 @@ def _as_asked(
 ) -> Slide:
     from ._remembered import with_remembered_scale
 
-    if um_per_px is None:
-        slide = with_remembered_scale(slide)
-    else:
+    slide = with_remembered_scale(slide)
+    if um_per_px is not None:
         slide = slide.with_scale(um_per_px)
     if not (srgb or swap_red_blue):
         return slide

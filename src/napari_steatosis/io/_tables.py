@@ -48,7 +48,7 @@ def tables_of(value: Report | Reports) -> dict[str, DataFrame]:
     ----------
     value : Report or Reports
         One slide: droplets, ``_summary``, and ``_tiles`` where the report has them. Several:
-        one row per slide, and ``_patients``.
+        one row per slide, and ``_patients`` where slides have any.
 
     Raises
     ------
@@ -58,7 +58,8 @@ def tables_of(value: Report | Reports) -> dict[str, DataFrame]:
     from pandas import DataFrame
 
     if isinstance(value, Reports):
-        return {"": _slides(value), "_patients": _patients(value)}
+        patients = {"_patients": _patients(value)} if value.patients else {}
+        return {"": _slides(value), **patients}
     tables = {
         "": DataFrame(dict(value.tables.get("droplets", {}))),
         "_summary": _typed([_summary_row(one) for one in value.measurements], SUMMARY_COLUMNS),

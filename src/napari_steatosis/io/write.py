@@ -92,18 +92,24 @@ def write(
         what, holds = type(value).__name__, " or ".join(k.__name__ for k in written_by(writer))
         raise BadValueError(
             f"{target}: this format holds a {holds}, not a {what}. A {what} can be written as "
-            f"{', '.join(fitting) or 'nothing'}; measure(prediction) makes a Report of a "
-            f"Prediction, and report.prediction holds the Prediction."
+            f"{', '.join(fitting) or 'nothing'}.{MADE_OF.get(what, '')}"
         )
     known = [name for name in signature(writer).parameters if name not in GIVEN]
+    said = ", ".join(name for name in known if not name.startswith("on_"))
     if unknown := [name for name in options if name not in known]:
         raise BadValueError(
-            f"{target}: this format has no option {', '.join(unknown)}. "
-            f"It has: {', '.join(known) or 'none'}."
+            f"{target}: this format has no option {', '.join(unknown)}. It has: {said or 'none'}."
         )
     made: list[Path] = writer(value, target, overwrite=overwrite, **options)
     return made
 
+
+MADE_OF = {
+    "Prediction": " measure(prediction) makes a Report of it.",
+    "Report": " report.prediction holds the Prediction.",
+    "Slide": " Snapshot(slide, region) makes a picture of it (in the shell: snapshot).",
+}
+"""How a value becomes another that more formats hold."""
 
 GIVEN = ("value", "path", "overwrite")
 """Parameters that every writer has."""
@@ -127,7 +133,7 @@ def replacing(path: Path, *, overwrite: bool) -> Iterator[Path]:
     if path.exists() and not overwrite:
         raise CannotOpenError(
             f"{path} is there already. Choose another name, or allow it to be replaced "
-            f"(overwrite=True)."
+            f"(overwrite=True, --overwrite)."
         )
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")

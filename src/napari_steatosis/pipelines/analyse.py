@@ -164,8 +164,8 @@ def _colour_flags(slide: Slide) -> Iterator[str]:
     if order.verdict == "red and blue look swapped":
         yield (
             f"Red and blue look swapped in this file. {order.reason} The model expects H&E as a "
-            f"microscope shows it: look at the slide, and analyse it with swapped channels "
-            f"(swap_red_blue=True, --swap-red-blue) if its nuclei are red."
+            f"microscope shows it: if they are swapped, analyse the slide again with "
+            f"swap_red_blue=True (--swap-red-blue)."
         )
 
 

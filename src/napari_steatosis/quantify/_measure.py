@@ -133,7 +133,7 @@ def _flags(evidence: Evidence, measurements: tuple[Measurement, ...]) -> Iterato
             f"measured whole, not taken apart, and have no outline: look at them for vessels, "
             f"tears or glass taken for fat."
         )
-    if _scale_source(prediction) == "given":
+    if (_scale_source(prediction) or "").startswith("given"):
         yield (
             "The pixel size was given by the user, not by the file: every length and area "
             "depends on it."
