@@ -16,6 +16,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from ..core.slide import PLAUSIBLE_UM_PER_PX
 from .panel import MIND, wrapped_label
 from .scale import give_scale, layers_in_px, no_scale_warning, remember_or_warn
 
@@ -52,7 +53,7 @@ class ScaleQuestion(QWidget):
         )
         self.size = QDoubleSpinBox()
         self.size.setDecimals(4)
-        self.size.setRange(0, 20)
+        self.size.setRange(0, PLAUSIBLE_UM_PER_PX[1])
         self.size.setSingleStep(0.05)
         self.size.setSuffix(" µm")
         self.size.setSpecialValueText("unknown")
@@ -73,7 +74,8 @@ class ScaleQuestion(QWidget):
         layout = QVBoxLayout(self)
         layout.addWidget(self.text)
         layout.addLayout(fields)
-        self.size.valueChanged.connect(lambda um: self.ok.setEnabled(um > 0))
+        least = PLAUSIBLE_UM_PER_PX[0]
+        self.size.valueChanged.connect(lambda um: self.ok.setEnabled(um >= least))
         self.ok.clicked.connect(
             lambda: self.answered.emit(self.size.value(), self.keep.isChecked())
         )
