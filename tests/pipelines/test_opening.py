@@ -51,3 +51,13 @@ def test_a_report_of_a_slide_that_looks_swapped_says_so(path, tmp_path):
     assert wrong.provenance["digest"] != right.provenance["digest"]
     plain = st.analyse(st.open_slide(path, um_per_px=0.5))
     assert plain["fat_area_fraction"].value == right["fat_area_fraction"].value
+
+
+def test_the_size_of_huge_outlines_is_said_before_they_are_written(path, monkeypatch, tmp_path):
+    from napari_steatosis.pipelines import analyse as module
+
+    said = []
+    monkeypatch.setattr(module, "MANY_DROPLETS", 5)
+    slide = st.open_slide(path, um_per_px=0.5)
+    st.analyse(slide, tmp_path, on_event=lambda event: said.append(getattr(event, "text", "")))
+    assert any("MB of GeoJSON before compression" in text for text in said)

@@ -272,13 +272,13 @@ class AnalyseForm(Container):
         focus = self._focus
 
         def steps(should_stop: Callable[[], bool]) -> Iterator[Event]:
-            from ..pipelines.analyse import Began, Ended, Stage, analyse_steps, write_all
+            from ..pipelines.analyse import Began, Ended, Stage, analyse_steps, write_all, writing
 
             for event in analyse_steps(request, focus=focus, should_stop=should_stop):
                 if isinstance(event, Began):
                     focus.frame = event.plan.plane.frame
                 if isinstance(event, Ended) and request.store is not None:
-                    yield Stage("Writing the report")
+                    yield Stage(writing(event.report))
                     write_all(event.report, Path(request.store).parent, overwrite=True)
                 yield event
 
@@ -369,9 +369,9 @@ class AnalyseForm(Container):
         report = self.report
 
         def steps(should_stop: Callable[[], bool]) -> Iterator[Event]:
-            from ..pipelines.analyse import Stage, write_all
+            from ..pipelines.analyse import Stage, write_all, writing
 
-            yield Stage("Writing the report")
+            yield Stage(writing(report))
             write_all(report, folder)
 
         self._launch(steps, "Save report", lambda outcome: self._finish(outcome, "Stopped."))

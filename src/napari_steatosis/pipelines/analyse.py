@@ -18,6 +18,8 @@ from ._plan import Plan, plan_segmentation
 from .segment import Progress, incomplete, open_store, run
 
 DEFAULT_MODEL = "steatosis-he"
+MANY_DROPLETS = 100_000
+"""From here on the size of the outlines is said before they are written."""
 
 
 @dataclass(frozen=True)
@@ -222,8 +224,29 @@ def analyse(
     if report.prediction is not None and report.prediction.failed and not accept_unreadable:
         raise incomplete(plan, report.prediction)
     if out is not None:
+        on_event(Stage(writing(report)))
         write_all(report, out, overwrite=True)
     return report
+
+
+def writing(report: Report) -> str:
+    """Return what is about to be written, with its size where that is large.
+
+    Examples
+    --------
+    >>> writing(Report("liver", ()))
+    'Writing the report'
+    """
+    from ..io import geojson_size
+
+    droplets = len(report.tables.get("droplets", {}).get("id", ()))
+    if droplets < MANY_DROPLETS:
+        return "Writing the report"
+    size_mb = geojson_size(report) / 1e6
+    return (
+        f"Writing the report; the outlines of {droplets} droplets are about {size_mb:.0f} MB of "
+        f"GeoJSON before compression"
+    )
 
 
 def write_all(report: Report, folder: str | Path, *, overwrite: bool = False) -> list[Path]:
