@@ -13,6 +13,7 @@ import napari_steatosis as st
 from icc import wide_profile
 from made_slides import aperio, png, stained
 from napari_steatosis._napari.open_slide import OpenSlideForm, in_columns
+from napari_steatosis.core.explanation import Explanation
 from napari_steatosis.core.pyramid import LevelArray
 
 WAIT_MS = 240_000
@@ -148,4 +149,7 @@ def test_another_path_replaces_what_was_said(choose, tmp_path):
 
 
 def test_a_text_is_set_as_text():
-    assert "<b>" not in in_columns("a <b> & c.svs opens").replace("&lt;b&gt;", "")
+    said = in_columns(Explanation("a <b> & c.svs", refused=(("tiff", "<i>"),), remedy="Copy it."))
+    assert "a &lt;b&gt; &amp; c.svs" in said
+    assert "<b>" not in said
+    assert "<i>" not in said

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from html import escape
 from pathlib import Path
@@ -150,7 +149,7 @@ class OpenSlideForm(Container):
     def _found(self, found: Explanation) -> None:
         if self.slide is None:  # else these are its colours, and fields may be filled in already
             self._show(found.slide)
-        self.text.setHtml(in_columns(str(found)))
+        self.text.setHtml(in_columns(found))
         order = found.channel_order
         self.mind.setVisible(order is not None and order.name == SWAPPED)
 
@@ -284,28 +283,21 @@ def opening(path: str, asked: dict[str, Any], *, with_associated: bool) -> Steps
     return steps
 
 
-def in_columns(text: str) -> str:
-    r"""Return a text as HTML in which its rows of name and value stand in two columns.
+def in_columns(found: Explanation) -> str:
+    """Return an explanation as HTML, what the slide holds in two columns."""
+    rows = [
+        f"<tr><td><b>{escape(name)}</b></td><td>{escape(value)}</td></tr>"
+        for name, value in found.rows()
+    ]
+    said = [
+        f"<div{INDENTED * line.startswith(' ')}>{escape(line.strip())}</div>"
+        for line in found.readers_said()
+    ]
+    table = f"<table>{''.join(rows)}</table>" if rows else ""
+    return f"<div>{escape(found.headline)}</div>{table}{''.join(said)}"
 
-    Examples
-    --------
-    >>> in_columns("It opens.\n  size    3 x 4 px")
-    '<div>It opens.</div><table><tr><td><b>size</b></td><td>3 x 4 px</td></tr></table>'
-    """
-    parts, rows = [], []
-    for line in [*text.splitlines(), ""]:
-        row = re.fullmatch(r"  (\S.{0,12}?)\s{2,}(\S.*)", line)
-        if row:
-            name, value = map(escape, row.groups())
-            rows.append(f"<tr><td><b>{name}</b></td><td>{value}</td></tr>")
-            continue
-        if rows:
-            parts.append(f"<table>{''.join(rows)}</table>")
-            rows = []
-        if line:
-            indent = " style='margin-left: 8px'" * line.startswith(" ")
-            parts.append(f"<div{indent}>{escape(line.strip())}</div>")
-    return "".join(parts)
+
+INDENTED = " style='margin-left: 8px'"
 
 
 def text_of(error: BaseException) -> str:

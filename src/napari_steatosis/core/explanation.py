@@ -58,15 +58,29 @@ class Explanation:
     remedy: str = ""
 
     def __str__(self) -> str:
-        refused = [f"  {name}: {reason}" for name, reason in self.refused]
-        if self.slide is None:
-            if not refused:
-                return f"{self.path}: {self.remedy}"
-            return "\n".join([f"{self.path} cannot be opened as a slide.", *refused, self.remedy])
-        also = [f"  {name}: opens it, too" for name in self.others]
-        rows = [f"  {name:<14} {value}" for name, value in self._rows(self.slide) if value]
-        opened = f"{self.path} opens with the reader {self.slide.reader!r}."
-        return "\n".join([opened, *rows, "Other readers:", *also, *refused])
+        rows = [f"  {name:<14} {value}" for name, value in self.rows()]
+        return "\n".join([self.headline, *rows, *self.readers_said()])
+
+    @property
+    def headline(self) -> str:
+        """Whether it opens, in one sentence."""
+        if self.slide is not None:
+            return f"{self.path} opens with the reader {self.slide.reader!r}."
+        if self.refused:
+            return f"{self.path} cannot be opened as a slide."
+        return f"{self.path}: {self.remedy}"
+
+    def readers_said(self) -> list[str]:
+        """Return what the other readers said, line by line, and what to do where none opens it."""
+        said = [f"  {name}: opens it, too" for name in self.others]
+        said += [f"  {name}: {reason}" for name, reason in self.refused]
+        if self.slide is not None:
+            return ["Other readers:", *said]
+        return [*said, self.remedy] if self.refused else []
+
+    def rows(self) -> list[tuple[str, str]]:
+        """Return what the slide holds, as pairs of a name and a text; nothing where none opened."""
+        return [] if self.slide is None else [row for row in self._rows(self.slide) if row[1]]
 
     def _rows(self, slide: Slide) -> list[tuple[str, str]]:
         height, width = slide.shape
