@@ -103,8 +103,8 @@ def with_geopandas(report, path):
     import orjson
     import shapely
 
-    from napari_steatosis.io._geojson import DECIMALS
-    from napari_steatosis.io._report_outlines import outlined
+    from napari_steatosis.io._geojson.encode import DECIMALS
+    from napari_steatosis.io._geojson.report_outlines import outlined
 
     columns = {key: [] for key in ("id", "objectType", "classification", "measurements")}
     polygons = []

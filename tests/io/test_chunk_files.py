@@ -9,7 +9,7 @@ import pytest
 import zarr
 from numcodecs import Blosc, Zstd
 
-from napari_steatosis.io._chunk_files import check_chunk_files
+from napari_steatosis.io._ngff.chunk_files import check_chunk_files
 
 WHOLE = (slice(0, 64), slice(0, 100))
 

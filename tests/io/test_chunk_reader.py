@@ -8,7 +8,7 @@ import pytest
 import zarr
 from numpy.typing import NDArray
 
-from napari_steatosis.io._chunk_reader import chunk_reader
+from napari_steatosis.io._ngff.chunk_reader import chunk_reader
 
 SHAPE = (3, 130, 200)
 KEYS = [

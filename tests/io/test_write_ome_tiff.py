@@ -20,7 +20,7 @@ from napari_steatosis.core.label_image import LabelImage
 from napari_steatosis.core.resample import box_mean
 from napari_steatosis.core.slide import ColourProfile
 from napari_steatosis.io._finest import Finest
-from napari_steatosis.io._tiff_pyramid import raw_bytes
+from napari_steatosis.io._tiff.pyramid import raw_bytes
 from napari_steatosis.io.write import write
 
 SHAPES = [(1, 1), (37, 41), (512, 512), (513, 512), (1301, 1777), (3, 2600)]

@@ -40,7 +40,7 @@ __getattr__ = lazy_names(
         "forget_scale": "napari_steatosis.io._remembered:forget_scale",
         "open_results": "napari_steatosis.io._store:open_results",
         "open_annotations": "napari_steatosis.io.annotations:open_annotations",
-        "geojson_size": "napari_steatosis.io._geojson_size:geojson_size",
+        "geojson_size": "napari_steatosis.io._geojson.size:geojson_size",
         "open_labels": "napari_steatosis.io.labels:open_labels",
     },
 )

@@ -8,7 +8,7 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
-from ._ngff_levels import CHUNK_PX, create_level, level_shapes
+from ._ngff.levels import CHUNK_PX, create_level, level_shapes
 
 IN_MEMORY_PX = 4096
 """Levels whose longer side is at most this are held in memory while the pyramid fills.

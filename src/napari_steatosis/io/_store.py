@@ -30,7 +30,7 @@ from ..core.prediction import Prediction
 from ..core.slide import Slide
 from ._label_pyramid import LabelPyramid
 from ._ledger import Entry, Ledger
-from ._ngff import class_labels, label_metadata
+from ._ngff.metadata import class_labels, label_metadata
 
 FORMAT = 1
 

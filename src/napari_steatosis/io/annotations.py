@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 
 from ..core.annotation import Annotation, Annotations
 from ..core.errors import BadValueError, CannotOpenError
-from ._geojson_features import annotations_of
+from ._geojson.features import annotations_of
 
 GZIP = b"\x1f\x8b"
 CHUNK_BYTES = 2**20

@@ -14,8 +14,8 @@ from ..core.errors import CannotOpenError, UnreadableRegionError
 from ..core.geometry import Frame
 from ..core.label_image import LabelImage, Rgba
 from ..core.prediction import Array2D
-from ._chunk_files import check_chunk_files
-from ._ngff_read import (
+from ._ngff.chunk_files import check_chunk_files
+from ._ngff.read import (
     Multiscale,
     attributes_of,
     check_array,

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from ..core.errors import CannotOpenError
 from ..core.geometry import Region
 from ..core.slide import Slide, checked_scale, virtual_levels
-from ._chunk_files import check_chunk_files
-from ._chunk_reader import ChunkReader, Part, chunk_reader
 from ._handles import HANDLES
 from ._header import UM_PER_UNIT, folder_fingerprint, not_rgb, read_size
-from ._missing_chunks import check_not_missing
-from ._ngff_read import (
+from ._ngff.chunk_files import check_chunk_files
+from ._ngff.chunk_reader import ChunkReader, Part, chunk_reader
+from ._ngff.missing_chunks import check_not_missing
+from ._ngff.read import (
     Multiscale,
     Pair,
     attributes_of,

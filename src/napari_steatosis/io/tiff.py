@@ -16,10 +16,10 @@ from ..core.slide import Slide, checked_scale, virtual_levels
 from ._colour import profile_of
 from ._handles import HANDLES
 from ._header import fingerprint, read_size, stored_levels
-from ._tiff_images import code_name, levels_of, named_pages, slide_and_others
-from ._tiff_pages import PageReader, check_complete, check_directories, tile_size
-from ._tiff_qptiff import qptiff_properties
-from ._tiff_scale import stated_scale
+from ._tiff.images import code_name, levels_of, named_pages, slide_and_others
+from ._tiff.pages import PageReader, check_complete, check_directories, tile_size
+from ._tiff.qptiff import qptiff_properties
+from ._tiff.scale import stated_scale
 
 MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 """First bytes of TIFF and BigTIFF, in both byte orders."""

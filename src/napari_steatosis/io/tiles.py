@@ -17,7 +17,7 @@ from ._colour import profile_of
 from ._decoded import DecodedTiles
 from ._handles import HANDLES
 from ._header import SAMPLED_FILES, fingerprint, read_size
-from ._tile_plan import TilePlan, plan_tiles, tile_names
+from ._tiles.plan import TilePlan, plan_tiles, tile_names
 from .picture import COMPRESSIONS, decoded
 
 MEASURED_FILES = 4096

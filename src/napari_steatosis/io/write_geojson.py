@@ -12,8 +12,8 @@ from pathlib import Path
 
 from ..core.annotation import Annotations
 from ..core.report import Report
-from ._geojson import FOOT, HEAD, SEPARATOR, encoded
-from ._report_outlines import outlined
+from ._geojson.encode import FOOT, HEAD, SEPARATOR, encoded
+from ._geojson.report_outlines import outlined
 from .write import replacing
 
 BATCH = 1000

@@ -21,7 +21,7 @@ from ..core.label_image import LabelImage
 from ..core.prediction import Prediction
 from ..core.slide import Slide
 from ._finest import Finest, label_type
-from ._tiff_pyramid import level_shapes, raw_bytes, tile_count, write_levels
+from ._tiff.pyramid import level_shapes, raw_bytes, tile_count, write_levels
 from .write import replacing
 
 CLASSIC_BYTES = 2**32 - 2**26

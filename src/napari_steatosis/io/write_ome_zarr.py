@@ -19,9 +19,15 @@ from ..core.label_image import LabelImage
 from ..core.prediction import Prediction
 from ..core.slide import Slide
 from ._finest import Finest, label_type
-from ._ngff import ZARR_FORMATS, class_labels, group_attributes, image_metadata, label_metadata
-from ._ngff_levels import BLOCK_PX, write_pyramid
-from ._ngff_place import place_of_labels
+from ._ngff.levels import BLOCK_PX, write_pyramid
+from ._ngff.metadata import (
+    ZARR_FORMATS,
+    class_labels,
+    group_attributes,
+    image_metadata,
+    label_metadata,
+)
+from ._ngff.place import place_of_labels
 from ._store import FORMAT
 from .write import replacing
 

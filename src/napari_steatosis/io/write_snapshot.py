@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from ..core.geometry import Frame, Region
 from ..core.plane import Plane
 from ..core.snapshot import Snapshot
-from ._overlay import LegendEntry, Overlay
-from ._snapshot_page import page
+from ._snapshot.overlay import LegendEntry, Overlay
+from ._snapshot.page import page
 from .write import replacing
 
 BLOCK_PX = 8_000_000

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..core.errors import CannotOpenError
-from ._tile_names import TileName
-from .picture import decoded
+from ...core.errors import CannotOpenError
+from ..picture import decoded
+from .names import TileName
 
 LOOKED_AT = 8
 """Pairs of neighbours that are compared along each of the two numbers."""

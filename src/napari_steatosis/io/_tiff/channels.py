@@ -6,7 +6,7 @@ import re
 from typing import Any
 from xml.etree import ElementTree
 
-from ._tiff_qptiff import stain_name
+from .qptiff import stain_name
 
 COLOURS = {"r": 0, "red": 0, "g": 1, "green": 1, "b": 2, "blue": 2}
 PURE = {(255, 0, 0): 0, (0, 255, 0): 1, (0, 0, 255): 2}

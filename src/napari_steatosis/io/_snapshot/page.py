@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..core.report import RESEARCH_USE
-from ..core.snapshot import Snapshot
-from ._overlay import LegendEntry
-from ._pictures import INK, QUIET, round_length_um
+from ...core.report import RESEARCH_USE
+from ...core.snapshot import Snapshot
+from .._pictures import INK, QUIET, round_length_um
+from .overlay import LegendEntry
 
 DOTS_PER_INCH = 300
 LINES_PER_WIDTH = 42

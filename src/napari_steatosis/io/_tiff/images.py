@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import tifffile
 
-from ..core.errors import CannotOpenError
-from ._header import not_rgb
-from ._tiff_channels import channel_names, rgb_order
-from ._tiff_pages import Planes, is_rows, tile_size
-from ._tiff_qptiff import qptiff_series
+from ...core.errors import CannotOpenError
+from .._header import not_rgb
+from .channels import channel_names, rgb_order
+from .pages import Planes, is_rows, tile_size
+from .qptiff import qptiff_series
 
 LARGEST_STRIP_BYTES = 2**30
 """A compressed strip above this must be decoded whole for every pixel, so it is refused."""

@@ -9,10 +9,10 @@ from typing import Any
 
 import zarr
 
-from ..core.errors import BadValueError, CannotOpenError
-from ..core.geometry import Frame
-from ..core.label_image import LabelImage
-from ._ngff_read import (
+from ...core.errors import BadValueError, CannotOpenError
+from ...core.geometry import Frame
+from ...core.label_image import LabelImage
+from .read import (
     Multiscale,
     attributes_of,
     damage_reported,

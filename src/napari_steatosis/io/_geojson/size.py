@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..core.annotation import Annotation, Annotations
-from ..core.geometry import Region
-from ..core.report import Outline, Report
-from ._geojson import FOOT, HEAD, SEPARATOR, encoded
-from ._report_outlines import droplets_of, outlined, slide_frame, tissue_of
+from ...core.annotation import Annotation, Annotations
+from ...core.geometry import Region
+from ...core.report import Outline, Report
+from .encode import FOOT, HEAD, SEPARATOR, encoded
+from .report_outlines import droplets_of, outlined, slide_frame, tissue_of
 
 SAMPLE = 400
 WINDOWS, WINDOW_PX = 16, 512

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..core.errors import CannotOpenError
-from ..core.geometry import Region
-from ._decoded import DecodedTiles
+from ...core.errors import CannotOpenError
+from ...core.geometry import Region
+from .._decoded import DecodedTiles
 
 Planes = tuple[Any, ...]
 """The pages of one level: one, or those of red, green and blue."""

@@ -19,7 +19,7 @@ import numpy as np
 from google_crc32c import value as crc32c
 from numpy.typing import NDArray
 
-from ._chunk_files import check_head, checked_size, codec_name
+from .chunk_files import check_head, checked_size, codec_name
 
 
 def _inflate(data: bytes, expected: int) -> bytes:

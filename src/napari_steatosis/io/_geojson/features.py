@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..core.annotation import KINDS, Annotation, Parts, Rgb, Shape
-from ..core.errors import BadValueError
-from ._geojson import CORNER_TO_CENTRE_PX
+from ...core.annotation import KINDS, Annotation, Parts, Rgb, Shape
+from ...core.errors import BadValueError
+from .encode import CORNER_TO_CENTRE_PX
 
 FARTHEST_PX = 1e9
 """No slide is as large, so larger coordinates are not px."""

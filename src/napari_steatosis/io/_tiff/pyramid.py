@@ -12,9 +12,9 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
-from ..core.geometry import Region
-from ..core.resample import box_mean
-from ._finest import Finest
+from ...core.geometry import Region
+from ...core.resample import box_mean
+from .._finest import Finest
 
 TILE_PX = 512
 BLOCK_TILES = 4

@@ -15,7 +15,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from ..core.annotation import Annotation, Parts
+from ...core.annotation import Annotation, Parts
 
 HEAD, SEPARATOR, FOOT = b'{"type":"FeatureCollection","features":[\n', b",\n", b"\n]}\n"
 """What stands before, between and after the features of a file."""

@@ -6,11 +6,11 @@ import json
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from ..core.errors import BadValueError
-from ..core.geometry import Frame
-from ..core.label_image import LabelImage
-from ..core.prediction import Array2D
-from ._palette import class_colours
+from ...core.errors import BadValueError
+from ...core.geometry import Frame
+from ...core.label_image import LabelImage
+from ...core.prediction import Array2D
+from .._palette import class_colours
 
 ZARR_FORMATS: dict[str, Literal[2, 3]] = {"0.4": 2, "0.5": 3}
 """OME-NGFF version to the zarr format that it is stored in."""

@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..core.errors import CannotOpenError
-from ._tile_names import TileName, parse_names
-from ._tile_order import across_first, smallest_step
-from .picture import PictureHeader, read_header
+from ...core.errors import CannotOpenError
+from ..picture import PictureHeader, read_header
+from .names import TileName, parse_names
+from .order import across_first, smallest_step
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
 OTHER_FORMATS = ("zarr.json", ".zattrs", ".zgroup", ".zarray", "DICOMDIR")

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..core.errors import CannotOpenError
-from ._header import UM_PER_UNIT, stored_levels
+from ...core.errors import CannotOpenError
+from .._header import UM_PER_UNIT, stored_levels
 
 MOST_METADATA_BYTES = 256 * 2**20
 METADATA = ("zarr.json", ".zattrs")

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..core.label_image import LabelImage, Rgba
-from ..core.prediction import Array2D, Prediction
-from ..core.slide import Slide
-from ._palette import SPARE_COLOURS, class_colours
+from ...core.label_image import LabelImage, Rgba
+from ...core.prediction import Array2D, Prediction
+from ...core.slide import Slide
+from .._palette import SPARE_COLOURS, class_colours
 
 MOST_NAMED = 6
 """Labels of one name but many colours that the legend lists."""

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 from xml.etree import ElementTree
 
-from ._header import UM_PER_UNIT
-from ._tiff_channels import ome_image
+from .._header import UM_PER_UNIT
+from .channels import ome_image
 
 RESOLUTION_UNITS = {2: "inch", 3: "cm"}
 

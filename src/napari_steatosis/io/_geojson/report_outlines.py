@@ -8,15 +8,15 @@ from itertools import chain, islice
 import numpy as np
 from numpy.typing import NDArray
 
-from ..core.annotation import Annotation, Annotations
-from ..core.digest import digest
-from ..core.errors import BadValueError
-from ..core.geometry import Frame
-from ..core.prediction import Prediction
-from ..core.report import Outline, Report
-from ._geojson import identities
-from ._palette import DROPLET_COLOURS
-from ._tissue_outline import tissue_outline
+from ...core.annotation import Annotation, Annotations
+from ...core.digest import digest
+from ...core.errors import BadValueError
+from ...core.geometry import Frame
+from ...core.prediction import Prediction
+from ...core.report import Outline, Report
+from .._palette import DROPLET_COLOURS
+from .._tissue_outline import tissue_outline
+from .encode import identities
 
 BATCH = 1000
 MEASUREMENT_DECIMALS = 3

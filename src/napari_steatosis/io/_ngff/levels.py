@@ -13,8 +13,8 @@ import zarr
 from numpy.typing import DTypeLike, NDArray
 from zarr.codecs import BloscCodec
 
-from ..core.geometry import Region
-from ._finest import Finest
+from ...core.geometry import Region
+from .._finest import Finest
 
 CHUNK_PX = 512
 BLOCK_PX = 2048

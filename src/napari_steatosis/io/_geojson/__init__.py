@@ -1,0 +1,1 @@
+"""QuPath's GeoJSON, feature by feature."""

@@ -1,0 +1,1 @@
+"""OME-NGFF: metadata, levels and chunks."""

@@ -1,0 +1,1 @@
+"""What a snapshot is drawn of."""

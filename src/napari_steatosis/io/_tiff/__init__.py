@@ -1,0 +1,1 @@
+"""How a TIFF file lies, and how one is written."""

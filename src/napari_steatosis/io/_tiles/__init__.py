@@ -1,0 +1,1 @@
+"""Which tile of a folder lies where."""
