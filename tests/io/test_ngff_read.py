@@ -287,3 +287,22 @@ def test_arrays_that_cannot_be_are_refused(change: Any, reason: str, tmp_path: P
     file.write_text(json.dumps(json.loads(file.read_text()) | change))
     with pytest.raises(CannotOpenError, match=reason):
         open_slide(path)
+
+
+@pytest.mark.parametrize(
+    "sizes", [[3, True, 64], [3, 64.0, 64], [3, -1, 64], "64", None, [0, 0, 0]]
+)
+@pytest.mark.parametrize("version", ["0.4", "0.5"])
+def test_chunk_sizes_that_newer_zarr_would_guess_are_refused(
+    sizes: Any, version: str, tmp_path: Path
+) -> None:
+    path = ome_zarr(tmp_path, RGB, version=version)
+    file = path / "s0" / ("zarr.json" if version == "0.5" else ".zarray")
+    stored = json.loads(file.read_text())
+    if version == "0.5":
+        stored["chunk_grid"]["configuration"]["chunk_shape"] = sizes
+    else:
+        stored["chunks"] = sizes
+    file.write_text(json.dumps(stored))
+    with pytest.raises(CannotOpenError, match="states chunks of"):
+        open_slide(path)

@@ -105,6 +105,7 @@ def inside(root: Path, name: Any) -> Path:
         raise CannotOpenError(f"its metadata has {str(name)[:80]!r} where a path is expected")
     place = root / name
     _check_files(place)
+    _check_chunk_sizes(place)
     if not place.resolve().is_relative_to(root.resolve()):
         raise CannotOpenError(
             f"its metadata leads to {name!r}, which lies outside the OME-Zarr. "
@@ -125,6 +126,39 @@ def _check_files(folder: Path) -> None:
                 f"its {folder.name}/{name} is no file of metadata (at most "
                 f"{MOST_METADATA_BYTES >> 20} MiB). Copy the OME-Zarr again from its origin"
             )
+
+
+def _check_chunk_sizes(folder: Path) -> None:
+    """Refuse chunks of impossible sizes: newer zarr guesses other sizes, and so other pixels."""
+    for name in ("zarr.json", ".zarray"):
+        try:
+            stored = json.loads((folder / name).read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError):
+            continue  # not there, or damaged, which is found where it is needed
+        for sizes in _chunk_sizes(stored) if isinstance(stored, dict) else ():
+            if not isinstance(sizes, list) or not all(type(n) is int and n > 0 for n in sizes):
+                said = " x ".join(map(str, sizes)) if isinstance(sizes, list) else str(sizes)
+                raise CannotOpenError(
+                    f"its {folder.name}/{name} states chunks of {said[:80]} px, which cannot be: "
+                    f"it is damaged. Copy the OME-Zarr again from its origin"
+                )
+
+
+def _chunk_sizes(stored: Mapping[str, Any]) -> Iterator[Any]:
+    """Yield the chunk shapes that the document of an array of either zarr format states."""
+    if "chunks" in stored:
+        yield stored["chunks"]
+    grids = [stored.get("chunk_grid")]
+    if isinstance(codecs := stored.get("codecs"), list):
+        grids += [one for one in codecs if isinstance(one, dict) and _is_sharding(one)]
+    for grid in grids:
+        configuration = grid.get("configuration") if isinstance(grid, dict) else None
+        if isinstance(configuration, dict):
+            yield configuration.get("chunk_shape")
+
+
+def _is_sharding(codec: Mapping[str, Any]) -> bool:
+    return codec.get("name") == "sharding_indexed"
 
 
 def metadata_file(group: Path) -> Path:
