@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .geometry import Frame
-from .prediction import Array2D
+from .prediction import Array
 
 Rgba = tuple[int, int, int, int]
 """Red, green, blue and opacity, 0 to 255."""
@@ -42,7 +42,7 @@ class LabelImage:
     """
 
     name: str
-    levels: Sequence[Array2D]
+    levels: Sequence[Array]
     frame: Frame | None = None
     colours: Mapping[int, Rgba] = field(default_factory=dict)
     properties: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)

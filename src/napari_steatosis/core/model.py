@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Task = Literal["segmentation", "classification"]
+Context = Literal["halo", "tile"]
 
 
 @dataclass(frozen=True)
@@ -30,13 +31,19 @@ class ModelSpec:
     tile_px : int
         Side of the square that one task owns at inference, px.
     halo_px : int
-        Context that makes the result independent of the tiling, px on each side.
+        Context that a tile sees on each side besides what it owns, px. With ``context="tile"``
+        the strip in which neighbouring tiles are blended.
     multiple_px : int
         Tile origins and sizes must be multiples of this (the stride of the network).
     stain : str
         Stain and normalisation state of the training images.
     modality : str
         Kind of image, ``"brightfield-he"`` for H&E.
+    context : {"halo", "tile"}
+        ``"halo"``: a pixel depends on at most `halo_px` around it. ``"tile"``: on the whole
+        tile (global attention, recurrence), so neighbouring tiles are blended.
+    tolerance : float
+        Largest difference of probability that cutting a slide into tiles makes, measured.
     threshold : float
         Probability from which a pixel counts as the last class of a two-class model.
     parameters : mapping
@@ -57,6 +64,8 @@ class ModelSpec:
     multiple_px: int = 1
     stain: str = "H&E, any"
     modality: str = "brightfield-he"
+    context: Context = "halo"
+    tolerance: float = 1e-3
     threshold: float = 0.5
     parameters: dict[str, Any] = field(default_factory=dict)
     licence: str = ""
@@ -100,4 +109,25 @@ class Model(Protocol):
 
         Returns ``(n, class, y, x) float32`` for segmentation, ``(n, class)`` otherwise.
         """
+        ...
+
+
+class Stream(Protocol):
+    """A network at work on an image that comes in bands of rows, from top to bottom."""
+
+    def push(self, rgb: NDArray[np.uint8], *, last: bool = False) -> NDArray[np.float32]:
+        """Take the next rows, ``(rows, x, 3) uint8``; give those that can be computed now.
+
+        Returns ``(class, rows, x) float32``, rows in order, each once; with `last` all that
+        are left. Equal to `Model.predict` of the whole image to the last bit.
+        """
+        ...
+
+
+@runtime_checkable
+class StreamingModel(Model, Protocol):
+    """A model that computes an image of any height in little memory, and no pixel twice."""
+
+    def stream(self) -> Stream | None:
+        """Begin an image; None where this network cannot be computed in bands."""
         ...

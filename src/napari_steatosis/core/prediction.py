@@ -17,7 +17,7 @@ NOT_ANALYSED = 0
 """Value of pixels outside the tissue or region, and of tiles not done or not readable."""
 
 
-class Array2D(Protocol):
+class Array(Protocol):
     """What numpy and zarr arrays have in common here."""
 
     @property
@@ -51,16 +51,20 @@ class Prediction:
         The slide, where it can be opened; pictures in reports need it.
     failed : tuple of str
         One message per tile that could not be read. Their pixels are *not analysed*.
+    probabilities : sequence of (class, y, x) uint8 arrays
+        Pyramid like `levels`, where it was asked for: probability * 255, rounded; 0 for every
+        class where a pixel was not analysed.
     """
 
     name: str
-    levels: Sequence[Array2D]
+    levels: Sequence[Array]
     classes: tuple[str, ...]
     frame: Frame
     provenance: Mapping[str, Any] = field(default_factory=dict)
     store: str | None = None
     slide: Slide | None = None
     failed: tuple[str, ...] = ()
+    probabilities: Sequence[Array] = ()
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -13,7 +13,7 @@ import numpy as np
 from ..core.errors import CannotOpenError, UnreadableRegionError
 from ..core.geometry import Frame
 from ..core.label_image import LabelImage, Rgba
-from ..core.prediction import Array2D
+from ..core.prediction import Array
 from ._ngff.chunk_files import check_chunk_files
 from ._ngff.read import (
     Multiscale,
@@ -228,7 +228,7 @@ def _label_image(name: str, group: Path, image: Path | None) -> LabelImage:
     elif image is not None:
         _check_same_grid(arrays[used[0]].shape, image)
     about = attributes.get("image-label") or {}
-    levels: list[Array2D] = [arrays[number] for number in used]
+    levels: list[Array] = [arrays[number] for number in used]
     return LabelImage(name, levels, frame, _colours(about), _properties(about))
 
 

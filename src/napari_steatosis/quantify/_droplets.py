@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..core.errors import BadValueError
 from ..core.geometry import Frame
-from ..core.prediction import Array2D
+from ..core.prediction import Array
 from ..core.report import Columns
 from ._patches import Patch, Sheet
 from ._seams import SeamJoiner, bands, label_band
@@ -57,7 +57,7 @@ Found = tuple[Patch | None, Shapes]
 
 
 def find_droplets(
-    classes: Array2D,
+    classes: Array,
     value: int,
     frame: Frame,
     *,

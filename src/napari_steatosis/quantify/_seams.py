@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.geometry import Region
-from ..core.prediction import Array2D
+from ..core.prediction import Array
 from ._giants import GiantSums
 from ._patches import Cutout, Patch, Sheet, boxes_of, joined
 from ._shapes import Shapes
@@ -21,7 +21,7 @@ COLUMNS_PX = 4096
 """Columns of the class map that are read at once."""
 
 
-def bands(classes: Array2D, rows_px: int) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+def bands(classes: Array, rows_px: int) -> Iterator[tuple[int, NDArray[np.uint8]]]:
     """Read a class map once, in bands of rows with one more pixel on each side.
 
     Parameters

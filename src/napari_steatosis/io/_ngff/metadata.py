@@ -9,7 +9,7 @@ from typing import Any, Literal
 from ...core.errors import BadValueError
 from ...core.geometry import Frame
 from ...core.label_image import LabelImage
-from ...core.prediction import Array2D
+from ...core.prediction import Array
 from .._palette import class_colours
 
 ZARR_FORMATS: dict[str, Literal[2, 3]] = {"0.4": 2, "0.5": 3}
@@ -109,7 +109,7 @@ def label_metadata(
 
 
 def class_labels(
-    name: str, classes: tuple[str, ...], frame: Frame, levels: tuple[Array2D, ...] = ()
+    name: str, classes: tuple[str, ...], frame: Frame, levels: tuple[Array, ...] = ()
 ) -> LabelImage:
     """Return a class map as labels: 0 is *not analysed* and transparent, ``i + 1`` a class.
 

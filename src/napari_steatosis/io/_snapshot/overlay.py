@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...core.label_image import LabelImage, Rgba
-from ...core.prediction import Array2D, Prediction
+from ...core.prediction import Array, Prediction
 from ...core.slide import Slide
 from .._palette import SPARE_COLOURS, class_colours
 
@@ -145,7 +145,7 @@ def _factor(n: int, own: int) -> float:
     return whole if own in (n // whole, -(-n // whole)) else n / own
 
 
-def _coarsest(levels: Sequence[Array2D], shape: tuple[int, int], steps: list[float]) -> Array2D:
+def _coarsest(levels: Sequence[Array], shape: tuple[int, int], steps: list[float]) -> Array:
     """Return the coarsest level whose pixels are no larger than the steps."""
     chosen = levels[0]
     for level in levels[1:]:
