@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from ..core.errors import BadValueError, ModelFileError
-from ..core.model import ModelSpec
+from ..core.model import ModelSpec, Stream
 from . import WEIGHTS, build, shipped_folder
 from ._folder import State, check_fits, digest_of, halved, read_folder
 
@@ -142,6 +142,14 @@ class TorchModel:
             start += count
         whole = done[0] if len(done) == 1 else torch.cat(done)
         return whole.numpy()
+
+    def stream(self) -> Stream | None:
+        """Begin an image that comes in bands of rows; None where this network cannot."""
+        from ._stream import stream_of
+
+        if self.spec.task != "segmentation" or self.compute.device != "cpu":
+            return None
+        return stream_of(self._network, DTYPES[self.compute.precision])
 
     @torch.inference_mode()
     def _forward(self, tiles: NDArray[np.uint8]) -> Tensor:
