@@ -14,7 +14,7 @@ import torch
 from napari_steatosis.core.errors import BadValueError, ModelFileError
 from napari_steatosis.core.model import Model
 from napari_steatosis.models import build, load_model, save_model
-from napari_steatosis.models._torch import TorchModel, choose_compute, fused
+from napari_steatosis.models._torch import TorchModel, choose_compute
 
 
 def tiles(count: int = 2, side: int = 64, seed: int = 0) -> np.ndarray:
@@ -37,11 +37,6 @@ def test_fusing_and_memory_order_do_not_change_the_answer(model: TorchModel):
     with torch.inference_mode():
         expected = plain(torch.tensor(rgb).permute(0, 3, 1, 2).float()).sigmoid()
     np.testing.assert_allclose(model.predict(rgb)[:, 1:], expected.numpy(), atol=1e-5)
-
-
-def test_every_norm_of_the_default_network_is_fused():
-    network = fused(build("droplet-net").eval())
-    assert not any(isinstance(part, torch.nn.BatchNorm2d) for part in network.modules())
 
 
 def test_the_same_tiles_give_the_same_bits(model: TorchModel):

@@ -13,12 +13,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from ..core.errors import BadValueError, ModelFileError
 from ..core.model import ModelSpec, Stream
 from . import WEIGHTS, build, shipped_folder
 from ._folder import State, check_fits, digest_of, halved, read_folder
+from ._fuse import fused
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -76,8 +76,8 @@ class TorchModel:
         self._pass_px = PASS_PX[self.compute.device]
         own = copy.deepcopy(network).cpu()
         own.load_state_dict(self.state)  # what is saved is what predicts, to the last bit
-        ready = fused(own.eval().requires_grad_(False)).to(DTYPES[self.compute.precision])
-        ready = ready.to(memory_format=torch.channels_last)
+        ready = fused(own.float().eval().requires_grad_(False), spec.multiple_px)
+        ready = ready.to(DTYPES[self.compute.precision]).to(memory_format=torch.channels_last)
         self._network: nn.Module = ready.to(self.compute.device)
 
     @classmethod
@@ -269,18 +269,3 @@ def _fastest_precision(device: str) -> tuple[str, str]:
 
 BF16_UNITS = ("avx512_bf16", "amx_tile")
 """Processor extensions that make bfloat16 about twice as fast as float32."""
-
-
-def fused(network: nn.Module) -> nn.Module:
-    """Fold every batch normalisation that follows a convolution into it, in place.
-
-    Pairs are found by name: ``conv1`` and ``norm1`` of the same module.
-    """
-    for module in network.modules():
-        parts = dict(module.named_children())
-        for name, part in parts.items():
-            norm = parts.get(name.replace("conv", "norm"))
-            if isinstance(part, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
-                setattr(module, name, fuse_conv_bn_eval(part, norm))
-                setattr(module, name.replace("conv", "norm"), nn.Identity())
-    return network
