@@ -41,6 +41,10 @@ class ModelFileError(SteatosisError, OSError):
     """A model folder or weight file is missing, damaged or of another architecture."""
 
 
+class MissingPackageError(SteatosisError, ImportError):
+    """A package that only some formats or functions need is not installed."""
+
+
 class StoreMismatchError(SteatosisError, ValueError):
     """A results store was begun with another slide, model or setting."""
 
