@@ -49,6 +49,10 @@ class StoreMismatchError(SteatosisError, ValueError):
     """A results store was begun with another slide, model or setting."""
 
 
+class StoreWriteError(SteatosisError, OSError):
+    """A results store cannot be written: disk full, no permission, or it was removed."""
+
+
 class StoreBusyError(SteatosisError, OSError):
     """Another process is writing to the results store."""
 
@@ -59,3 +63,7 @@ class IncompleteRunError(SteatosisError, RuntimeError):
 
 class NoTissueError(SteatosisError, ValueError):
     """Nothing is left to analyse: no tissue, or a region that lies outside the slide."""
+
+
+class ClusterError(SteatosisError, RuntimeError):
+    """The scheduler or the workers of a cluster cannot be reached, or cannot do the job."""

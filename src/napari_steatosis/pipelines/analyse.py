@@ -13,6 +13,7 @@ from ..core.model import Model
 from ..core.prediction import Prediction
 from ..core.report import Report
 from ..core.slide import Slide
+from ._cluster import model_on
 from ._order import Focus
 from ._plan import Plan, plan_segmentation
 from .segment import Progress, incomplete, open_store, run
@@ -136,6 +137,9 @@ def analyse_steps(
         model: Model = load_model(request.model, device=request.device, precision=request.precision)
     else:
         model = request.model
+    if client is not None:
+        yield Stage("Asking the workers")
+        model = model_on(client, model)
     yield Stage("Finding tissue")
     within = find_tissue(slide)
     if request.region is not None:

@@ -6,6 +6,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from ..core.prediction import Prediction
 from ..core.slide import Slide
 from ..core.stain import StainTransform
 from ..io._store import Header, ResultStore
+from ._cluster import model_on, on_cluster
 from ._order import Focus, tiles_outward
 from ._plan import Plan, plan_segmentation
 from ._tiles import TilePixels, TileResult, predict_tiles, read_tile, run_tiles
@@ -105,6 +107,8 @@ def segment(
         Where the slide has no pixel size, or nothing is left to analyse.
     StoreMismatchError, StoreBusyError
         Where the store belongs to another run, or to another process at work.
+    ClusterError
+        Where the cluster of `client` cannot do it: no worker, one that cannot see the slide.
     IncompleteRunError
         Where tiles could not be read. Everything else is stored; the message names them.
 
@@ -118,6 +122,8 @@ def segment(
     """
     tile_px, overwrite = options.pop("tile_px", None), options.pop("overwrite", False)
     on_progress = options.pop("on_progress", None)
+    if options.get("client") is not None:
+        model = model_on(options["client"], model)
     plan = plan_segmentation(slide, model, within=within, stain=stain, tile_px=tile_px)
     with open_store(plan, store, overwrite=overwrite) as results:
         for progress in run(plan, results, **options):
@@ -174,7 +180,11 @@ def run(
     done, mpx, began = len(plan.tiles) - len(left), 0.0, time.perf_counter()
     if left:
         order = tiles_outward(plan.grid, left, focus)
-        computed = _on_this_machine(plan, order) if client is None else _on(client, plan, order)
+        computed = (
+            _on_this_machine(plan, order)
+            if client is None
+            else _on(client, plan, order, should_stop)
+        )
         try:
             for result in computed:
                 _store(results, result)
@@ -187,6 +197,8 @@ def run(
                     return
         finally:
             computed.close()
+        if done < len(plan.tiles):
+            return  # stopped while it waited
     if left or not results.complete:
         results.finish()
 
@@ -225,27 +237,12 @@ def _on_this_machine(plan: Plan, order: Iterable[int]) -> Generator[TileResult, 
                 future.cancel()
 
 
-def _on(client: Any, plan: Plan, order: Iterable[int]) -> Generator[TileResult, None, None]:
-    """Compute on a dask cluster, two tiles per worker under way at a time."""
-    from distributed import as_completed
-
-    shared = client.scatter(plan, broadcast=True, hash=False)
-    indices = iter(order)
-    pending, under_way = as_completed(), set()
-
-    def submit() -> None:
-        if (index := next(indices, None)) is not None:
-            future = client.submit(run_tiles, shared, [index], pure=False)
-            under_way.add(future)
-            pending.add(future)
-
-    try:
-        for _ in range(2 * max(1, len(client.nthreads()))):
-            submit()
-        for future in pending:
-            results = future.result()
-            under_way.discard(future)
-            submit()
+def _on(
+    client: Any, plan: Plan, order: Iterable[int], should_stop: Callable[[], bool]
+) -> Generator[TileResult, None, None]:
+    """Compute on a dask cluster, a tile at a time."""
+    work = ([index] for index in order)
+    parts = on_cluster(client, plan, work=work, task=run_tiles, should_stop=should_stop)
+    with closing(parts):
+        for results in parts:
             yield from results
-    finally:
-        client.cancel(list(under_way))
