@@ -47,8 +47,9 @@ def tables_of(value: Report | Reports) -> dict[str, DataFrame]:
     Parameters
     ----------
     value : Report or Reports
-        One slide: droplets, ``_summary``, and ``_tiles`` where the report has them. Several:
-        one row per slide, and ``_patients`` where slides have any.
+        One slide: droplets, or classes where it was classified, ``_summary``, and ``_tiles``
+        where the report has them. Several: one row per slide, and ``_patients`` where slides
+        have any.
 
     Raises
     ------
@@ -61,7 +62,7 @@ def tables_of(value: Report | Reports) -> dict[str, DataFrame]:
         patients = {"_patients": _patients(value)} if value.patients else {}
         return {"": _slides(value), **patients}
     tables = {
-        "": DataFrame(dict(value.tables.get("droplets", {}))),
+        "": DataFrame(dict(value.tables.get("droplets", value.tables.get("classes", {})))),
         "_summary": _typed([_summary_row(one) for one in value.measurements], SUMMARY_COLUMNS),
     }
     if "tiles" in value.tables:

@@ -28,8 +28,9 @@ SCHEMA_KEY = b"napari-steatosis"
 def write_csv(value: Report | Reports, path: Path, *, overwrite: bool = False) -> list[Path]:
     """Write tables as CSV, UTF-8, with the unit at the end of the name of a column.
 
-    A `Report` gives ``<stem>.csv`` with one row per droplet, ``<stem>_summary.csv`` with one
-    row per measurement and ``<stem>_tiles.csv`` with one row per square of tissue. `Reports`
+    A `Report` gives ``<stem>.csv`` with one row per droplet (or per class, of a slide that was
+    classified), ``<stem>_summary.csv`` with one row per measurement and ``<stem>_tiles.csv``
+    with one row per square of tissue. `Reports`
     give ``<stem>.csv`` with one row per slide and ``<stem>_patients.csv`` with one row per
     patient, whose areas are summed. What is undefined is left empty.
 
@@ -45,7 +46,7 @@ def write_csv(value: Report | Reports, path: Path, *, overwrite: bool = False) -
     """
 
     def save(name: str, table: DataFrame, part: Path) -> None:
-        rounded = isinstance(value, Report) and name in ROUNDED
+        rounded = isinstance(value, Report) and "droplets" in value.tables and name in ROUNDED
         _without_formulas(table).to_csv(
             part,
             index=False,

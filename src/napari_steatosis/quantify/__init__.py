@@ -18,6 +18,7 @@ __getattr__ = lazy_names(
     __name__,
     {
         "measure": "napari_steatosis.quantify._measure:measure",
+        "measure_classes": "napari_steatosis.quantify._classes:measure_classes",
         "Evidence": "napari_steatosis.quantify._evidence:Evidence",
     },
 )

@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 from functools import partial
-from pathlib import PurePath
-from typing import Any
 
 import numpy as np
 
@@ -15,6 +13,7 @@ from ..core.report import Measurement, Report
 from . import MEASURES
 from ._droplets import DropletRule
 from ._evidence import SQUARE_UM, Evidence
+from ._origin import scale_source_of, title_of
 from ._outlines import trace_droplets
 from ._tiles import tile_table
 from .fat_area import FEWEST_SQUARES
@@ -79,7 +78,7 @@ def measure(
         "square_um": SQUARE_UM,
     }
     return Report(
-        title=_title(prediction),
+        title=title_of(prediction),
         measurements=measurements,
         tables={"droplets": evidence.droplets, "tiles": tile_table(evidence)},
         provenance={**prediction.provenance, "measure": settings},
@@ -87,13 +86,6 @@ def measure(
         prediction=prediction,
         outlines=partial(trace_droplets, prediction, evidence.droplets),
     )
-
-
-def _title(prediction: Prediction) -> str:
-    for path in (prediction.slide and prediction.slide.path, prediction.store):
-        if path:
-            return PurePath(path).name
-    return prediction.name
 
 
 def _flags(evidence: Evidence, measurements: tuple[Measurement, ...]) -> Iterator[str]:
@@ -133,7 +125,7 @@ def _flags(evidence: Evidence, measurements: tuple[Measurement, ...]) -> Iterato
             f"measured whole, not taken apart, and have no outline: look at them for vessels, "
             f"tears or glass taken for fat."
         )
-    if (_scale_source(prediction) or "").startswith("given"):
+    if scale_source_of(prediction).startswith("given"):
         yield (
             "The pixel size was given by the user, not by the file: every length and area "
             "depends on it."
@@ -141,10 +133,3 @@ def _flags(evidence: Evidence, measurements: tuple[Measurement, ...]) -> Iterato
     undefined = [m.name for m in measurements if math.isnan(m.value)]
     if undefined and evidence.tissue_mm2 > 0:
         yield f"Undefined without droplets: {', '.join(undefined)}."
-
-
-def _scale_source(prediction: Prediction) -> Any:
-    if prediction.slide is not None:
-        return prediction.slide.scale_source
-    slide = prediction.provenance.get("slide")
-    return slide.get("um_per_px_source") if isinstance(slide, dict) else None
