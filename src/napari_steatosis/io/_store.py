@@ -2,35 +2,51 @@
 
 Layout (OME-NGFF 0.4, so other programs read it too)::
 
-    liver_017.zarr/labels/fat/0, 1, 2 ...    uint8 pyramid, halved per level
-    liver_017.zarr/labels/fat/.zattrs        multiscales, image-label, steatosis
-    liver_017.zarr/labels/fat/ledger.jsonl   one line per finished tile
+    liver_017.zarr/labels/fat/0, 1, 2 ...      uint8 pyramid, halved per level
+    liver_017.zarr/labels/fat/.zattrs          multiscales, image-label, steatosis
+    liver_017.zarr/labels/fat/ledger.jsonl     one line per finished tile
+    liver_017.zarr/fat-probability/0, 1 ...    where asked for: (class, y, x) uint8 pyramid
 
-Chunks are replaced atomically (zarr writes beside and renames), the ledger line follows the
-pixels, and one process at a time may write.
+Chunks are replaced atomically (written beside and renamed), the ledger line follows the pixels,
+and one process at a time may write. What is promised: a killed process loses no tile that it
+has recorded. When the power fails, the system may lose pixels whose line it kept; so a run that
+is taken up compares every recorded tile with its hash, and computes again what does not fit.
+Only a store whose bytes the system has confirmed is marked as complete.
 """
 
 from __future__ import annotations
 
-import hashlib
-import shutil
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import zarr
-from filelock import FileLock, Timeout
+from filelock import FileLock
 from numpy.typing import NDArray
 
-from ..core.errors import CannotOpenError, StoreBusyError, StoreMismatchError
+from ..core.errors import BadValueError, CannotOpenError, StoreMismatchError, StoreWriteError
 from ..core.geometry import Frame, Region
 from ..core.prediction import Prediction
 from ..core.slide import Slide
-from ._label_pyramid import LabelPyramid
+from ._growing_pyramid import GrowingPyramid
 from ._ledger import Entry, Ledger
+from ._ngff.chunk_writer import Part
 from ._ngff.metadata import class_labels, label_metadata
+from ._probability_pyramid import probability_metadata, probability_name, stored_probabilities
+from ._store_folder import (
+    attributes_of,
+    empty_folder,
+    image_levels,
+    lock_folder,
+    named_in_errors,
+    open_root,
+    refuse_other,
+)
+from ._stored_check import check_stored, hash_of
 
 FORMAT = 1
 
@@ -53,6 +69,8 @@ class Header:
         Everything the pixels depend on, as plain values.
     provenance : mapping
         Identity plus what does not change pixels (paths, versions).
+    probabilities : bool
+        Whether the store keeps the probabilities beside the class map.
     """
 
     name: str
@@ -61,6 +79,38 @@ class Header:
     classes: tuple[str, ...]
     identity: Mapping[str, Any]
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    probabilities: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class StoredTile:
+    """A tile to be stored.
+
+    Parameters
+    ----------
+    index : int
+        In the grid.
+    inner : Region
+        The pixels that it owns, px of the plane.
+    classes : (y, x) uint8, optional
+        Their class map; None where the tile could not be read.
+    probabilities : (class, y, x) uint8, optional
+        As `quantised` gives them; needed where the store keeps them.
+    error : str
+        Why it could not be read.
+    """
+
+    index: int
+    inner: Region
+    classes: NDArray[np.uint8] | None
+    probabilities: NDArray[np.uint8] | None = None
+    error: str = ""
+
+    def entry(self) -> Entry:
+        """Return the line of the ledger."""
+        if self.classes is None:
+            return Entry(self.index, error=self.error)
+        return Entry(self.index, self.inner, hash_of(self.classes), hash_of(self.probabilities))
 
 
 class ResultStore:
@@ -84,6 +134,8 @@ class ResultStore:
         Where the folder was begun with another slide, model or setting.
     StoreBusyError
         Where another process is writing to it.
+    StoreWriteError
+        Where the folder may not be written to, or the disk is full.
     """
 
     def __init__(
@@ -97,47 +149,85 @@ class ResultStore:
         self.header, self.slide = header, slide
         self.path = None if path is None else Path(path)
         self._lock: FileLock | None = None
-        if self.path is None:
-            root = zarr.open_group(zarr.storage.MemoryStore(), mode="w", zarr_format=2)
-            self.ledger = Ledger(None)
-            group = root.create_group("labels").create_group(header.name)
-        else:
-            group = self._open_folder(self.path, overwrite=overwrite)
-        self._group = group
-        self._image_levels = _image_levels(self.path)
-        self.pyramid = LabelPyramid.open(group, header.shape, self._image_levels)
-        if "steatosis" not in group.attrs:
-            self._describe(complete=False)
-        self._restore_coarse_levels()
+        try:
+            with named_in_errors(self.path):
+                self._open(overwrite=overwrite)
+        except BaseException:
+            self._let_go()
+            raise
 
-    def _open_folder(self, path: Path, *, overwrite: bool) -> zarr.Group:
+    def _open(self, *, overwrite: bool) -> None:
+        header = self.header
+        root = self._root()
+        if self.path is None:
+            self.ledger = Ledger(None)
+            self._group = root.create_group("labels").create_group(header.name)
+        else:
+            self._group = self._open_labels(root, self.path, overwrite=overwrite)
+        if not self.ledger.entries and (beside := probability_name(header.name)) in root:
+            del root[beside]  # of a run that was overwritten
+        self._image_levels = image_levels(self.path)
+        self.pyramid = GrowingPyramid.open(
+            self._group, header.shape, self._folder("labels", header.name), self._image_levels
+        )
+        self.probabilities = self._open_probabilities(root) if header.probabilities else None
+        if "steatosis" not in self._group.attrs:
+            self._describe(complete=False)
+        if self.ledger.entries and not self.complete:
+            check_stored(
+                self.ledger,
+                [self.pyramid]
+                if self.probabilities is None
+                else [self.pyramid, self.probabilities],
+            )
+
+    def _root(self) -> zarr.Group:
+        if self.path is None:
+            return zarr.open_group(zarr.storage.MemoryStore(), mode="w", zarr_format=2)
+        return open_root(self.path)
+
+    def _folder(self, *names: str) -> Path | None:
+        return None if self.path is None else self.path.joinpath(*names)
+
+    def _open_labels(self, root: zarr.Group, path: Path, *, overwrite: bool) -> zarr.Group:
         folder = path / "labels" / self.header.name
-        root = _open_root(path)
         labels = root.require_group("labels")
         folder.mkdir(parents=True, exist_ok=True)
-        self._lock = _locked(folder / "writer.lock", path)
-        try:
-            if overwrite:
-                _empty(folder)
-            group = labels.require_group(self.header.name)
-            attributes = _attributes(group)
-            if "steatosis" in attributes:
-                _refuse_other(path, attributes["steatosis"]["identity"], self.header.identity)
-            elif "multiscales" in attributes:
-                raise StoreMismatchError(
-                    f"{path} already holds a label image {self.header.name!r} that was not "
-                    f"written by this program. Choose another output folder."
-                )
-            listed = _attributes(labels).get("labels", [])
-            labels.attrs["labels"] = [
-                *(n for n in listed if n != self.header.name),
-                self.header.name,
-            ]
-            self.ledger = Ledger(folder / "ledger.jsonl")
-        except BaseException:
-            self.close()
-            raise
+        self._lock = lock_folder(folder, path)
+        if overwrite:
+            empty_folder(folder)
+        group = labels.require_group(self.header.name)
+        attributes = attributes_of(group)
+        if "steatosis" in attributes:
+            refuse_other(
+                path,
+                attributes["steatosis"],
+                identity=self.header.identity,
+                probabilities=self.header.probabilities,
+            )
+        elif "multiscales" in attributes:
+            raise StoreMismatchError(
+                f"{path} already holds a label image {self.header.name!r} that was not "
+                f"written by this program. Choose another output folder."
+            )
+        listed = attributes_of(labels).get("labels", [])
+        names = [*(n for n in listed if n != self.header.name), self.header.name]
+        if names != listed:
+            labels.attrs["labels"] = names
+        self.ledger = Ledger(folder / "ledger.jsonl")
         return group
+
+    def _open_probabilities(self, root: zarr.Group) -> GrowingPyramid:
+        name = probability_name(self.header.name)
+        group = root.require_group(name)
+        shape = (len(self.header.classes), *self.header.shape)
+        pyramid = GrowingPyramid.open(group, shape, self._folder(name))
+        if "multiscales" not in group.attrs:
+            header = self.header
+            group.attrs.update(
+                probability_metadata(header.name, header.classes, header.frame, pyramid.count)
+            )
+        return pyramid
 
     def _describe(self, *, complete: bool) -> None:
         header = self.header
@@ -151,36 +241,62 @@ class ResultStore:
             "identity": dict(header.identity),
             "provenance": dict(header.provenance),
             "classes": list(header.classes),
+            "probabilities": header.probabilities,
             "complete": complete,
             "content": self.ledger.content() if complete else "",
             "failed": [entry.error for entry in self.ledger.failed],
         }
         self._group.attrs.update(metadata)
 
-    def _restore_coarse_levels(self) -> None:
-        """Bring coarse levels, which a kill may have left behind, up to the finished tiles."""
-        if self.ledger.entries and not self.complete:
-            self.pyramid.rebuild()
-
     @property
     def complete(self) -> bool:
         """Whether a run has been finished in this store."""
-        return bool(_attributes(self._group)["steatosis"]["complete"])
+        return bool(attributes_of(self._group)["steatosis"]["complete"])
 
-    def add(self, tile: int, inner: Region, classes: NDArray[np.uint8]) -> None:
-        """Store the class map of a tile at every level, then record it as done."""
-        self.pyramid.write(inner.y, inner.x, classes)
-        content = hashlib.sha256(classes.tobytes()).hexdigest()
-        self.ledger.add(Entry(tile, content))
+    def add_all(self, tiles: Sequence[StoredTile]) -> None:
+        """Store tiles at every level, then record all of them as done, or as failed.
 
-    def add_failure(self, tile: int, error: str) -> None:
-        """Record a tile that could not be read; its pixels stay *not analysed*."""
-        self.ledger.add(Entry(tile, error=error))
+        Tiles beside each other are cheaper together: a chunk that several touch is written once.
+
+        Raises
+        ------
+        StoreWriteError
+            The disk is full, or the folder was removed or may not be written to any more. The
+            tiles recorded so far are safe.
+        """
+        done = [tile for tile in tiles if tile.classes is not None]
+        with self._writing():
+            self.ledger.check_in_place()
+            self.pyramid.write(
+                [Part(t.inner.y, t.inner.x, t.classes) for t in done if t.classes is not None]
+            )
+            if self.probabilities is not None:
+                self.probabilities.write(
+                    [Part(tile.inner.y, tile.inner.x, _kept(tile)) for tile in done]
+                )
+            self.ledger.check_in_place()
+            self.ledger.add_all([tile.entry() for tile in tiles])
 
     def finish(self) -> None:
         """Mark the run as finished; with failed tiles it stays open to be resumed."""
+        with self._writing():
+            self.ledger.check_in_place()
+            self._flush()
+            self.ledger.settle()
+            if self.path is not None and hasattr(os, "sync"):
+                os.sync()
+            self._describe(complete=not self.ledger.failed)
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        stored = f"{len(self.ledger.entries)} tiles are stored. "
+        with named_in_errors(self.path, stored):
+            yield
+
+    def _flush(self) -> None:
         self.pyramid.flush()
-        self._describe(complete=not self.ledger.failed)
+        if self.probabilities is not None:
+            self.probabilities.flush()
 
     def prediction(self) -> Prediction:
         """Return what is stored, as it fills."""
@@ -194,12 +310,21 @@ class ResultStore:
             store=None if self.path is None else str(self.path),
             slide=self.slide,
             failed=tuple(entry.error for entry in self.ledger.failed),
+            probabilities=() if self.probabilities is None else self.probabilities.levels,
         )
 
     def close(self) -> None:
         """Write what is held in memory and let another process write."""
-        if hasattr(self, "pyramid"):
-            self.pyramid.flush()
+        try:
+            with self._writing():
+                self.ledger.check_in_place()
+                self._flush()
+        finally:
+            self._let_go()
+
+    def _let_go(self) -> None:
+        if hasattr(self, "ledger"):
+            self.ledger.close()
         if self._lock is not None:
             self._lock.release()
             self._lock = None
@@ -207,8 +332,12 @@ class ResultStore:
     def __enter__(self) -> ResultStore:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self.close()
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        try:
+            self.close()
+        except StoreWriteError:
+            if kind is None:
+                raise  # else the error that ended the run is the one to be told
 
 
 def open_results(path: Path | str, name: str = "fat", *, slide: Slide | None = None) -> Prediction:
@@ -240,7 +369,7 @@ def open_results(path: Path | str, name: str = "fat", *, slide: Slide | None = N
     folder = Path(path) / "labels" / name
     try:
         group = zarr.open_group(str(folder), mode="r")
-        attributes = _attributes(group)
+        attributes = attributes_of(group)
         stated = attributes.get("ome", attributes)  # OME-NGFF 0.5, 0.4
         own, multiscale = attributes["steatosis"], stated["multiscales"][0]
     except (FileNotFoundError, KeyError, ValueError) as error:
@@ -252,6 +381,7 @@ def open_results(path: Path | str, name: str = "fat", *, slide: Slide | None = N
     transforms = multiscale["datasets"][0]["coordinateTransformations"]
     by_type = {t["type"]: t[t["type"]] for t in transforms}
     scale, shift = by_type["scale"], by_type.get("translation", [0.0, 0.0])
+    kept = own.get("probabilities", False)
     return Prediction(
         name=name,
         levels=levels,
@@ -261,75 +391,13 @@ def open_results(path: Path | str, name: str = "fat", *, slide: Slide | None = N
         store=str(path),
         slide=slide,
         failed=tuple(own["failed"]),
+        probabilities=stored_probabilities(Path(path), name) if kept else (),
     )
 
 
-def _attributes(group: zarr.Group) -> dict[str, Any]:
-    return dict(group.attrs.asdict())
-
-
-def _open_root(path: Path) -> zarr.Group:
-    if path.exists() and not path.is_dir():
-        raise CannotOpenError(f"{path} is a file; a results store is a folder. Choose another.")
-    if (path / "zarr.json").exists():
-        raise StoreMismatchError(
-            f"{path} is in zarr format 3 (OME-Zarr 0.5); results are stored as OME-Zarr 0.4. "
-            f"Choose another output folder."
+def _kept(tile: StoredTile) -> NDArray[np.uint8]:
+    if tile.probabilities is None:
+        raise BadValueError(
+            f"Tile {tile.index} comes without probabilities, which this results store keeps."
         )
-    if path.is_dir() and any(path.iterdir()) and not (path / ".zgroup").exists():
-        raise StoreMismatchError(
-            f"{path} is a folder with other contents; nothing was written. "
-            f"Choose a new or empty output folder."
-        )
-    return zarr.open_group(str(path), mode="a", zarr_format=2)
-
-
-def _locked(file: Path, path: Path) -> FileLock:
-    lock = FileLock(str(file))
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise StoreBusyError(
-            f"Another process is writing to {path}. Wait for it, or choose another output folder."
-        ) from None
-    return lock
-
-
-def _empty(folder: Path) -> None:
-    for item in folder.iterdir():
-        if item.name == "writer.lock":
-            continue
-        shutil.rmtree(item) if item.is_dir() else item.unlink()
-
-
-def _image_levels(path: Path | None) -> int | None:
-    """Return the number of levels of an image in the same group: labels must have as many."""
-    if path is None:
-        return None
-    image = _attributes(zarr.open_group(str(path), mode="r", zarr_format=2))
-    multiscales = image.get("multiscales")
-    return len(multiscales[0]["datasets"]) if multiscales else None
-
-
-def _refuse_other(path: Path, stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
-    old, new = _flat(stored), _flat(wanted)
-    differing = [key for key in sorted({*old, *new}) if old.get(key) != new.get(key)]
-    if not differing:
-        return
-    shown = "; ".join(f"{k}: stored {old.get(k)!r}, now {new.get(k)!r}" for k in differing[:4])
-    raise StoreMismatchError(
-        f"{path} was begun with other inputs and is left as it is ({shown}). "
-        f"Choose another output folder, or overwrite it (overwrite=True, --overwrite)."
-    )
-
-
-def _flat(values: Any, prefix: str = "") -> dict[str, Any]:
-    if isinstance(values, Mapping):
-        return {
-            k: v
-            for key, value in values.items()
-            for k, v in _flat(value, f"{prefix}{key}.").items()
-        }
-    if isinstance(values, list | tuple):
-        return {prefix.rstrip("."): [list(v) if isinstance(v, tuple) else v for v in values]}
-    return {prefix.rstrip("."): values}
+    return tile.probabilities

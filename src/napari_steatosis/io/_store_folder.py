@@ -1,0 +1,159 @@
+"""The folder of a results store: who may write there, and what must be there already."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import zarr
+from filelock import FileLock, Timeout
+
+from ..core.errors import (
+    CannotOpenError,
+    SteatosisError,
+    StoreBusyError,
+    StoreMismatchError,
+    StoreWriteError,
+)
+
+
+def attributes_of(group: zarr.Group) -> dict[str, Any]:
+    """Return the attributes of a group as plain values."""
+    return dict(group.attrs.asdict())
+
+
+def open_root(path: Path) -> zarr.Group:
+    """Open the folder of a results store, or make it.
+
+    Raises
+    ------
+    CannotOpenError
+        It is a file.
+    StoreMismatchError
+        It holds something else.
+    """
+    if path.exists() and not path.is_dir():
+        raise CannotOpenError(f"{path} is a file; a results store is a folder. Choose another.")
+    if (path / "zarr.json").exists():
+        raise StoreMismatchError(
+            f"{path} is in zarr format 3 (OME-Zarr 0.5); results are stored as OME-Zarr 0.4. "
+            f"Choose another output folder."
+        )
+    if path.is_dir() and any(path.iterdir()) and not (path / ".zgroup").exists():
+        raise StoreMismatchError(
+            f"{path} is a folder with other contents; nothing was written. "
+            f"Choose a new or empty output folder."
+        )
+    return zarr.open_group(str(path), mode="a", zarr_format=2)
+
+
+def lock_folder(folder: Path, path: Path) -> FileLock:
+    """Take the right to write to a folder; `StoreBusyError` where another process has it.
+
+    The system takes it from a process that ends, however it ends, so a file that such a
+    process leaves behind is no obstacle.
+    """
+    lock = FileLock(str(folder / LOCK))
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise StoreBusyError(
+            f"Another process is writing to {path}. Wait for it, or choose another output folder."
+        ) from None
+    return lock
+
+
+LOCK = "writer.lock"
+
+
+def empty_folder(folder: Path) -> None:
+    """Remove what a folder holds, but not the lock."""
+    for item in folder.iterdir():
+        if item.name == LOCK:
+            continue
+        shutil.rmtree(item) if item.is_dir() else item.unlink()
+
+
+def image_levels(path: Path | None) -> int | None:
+    """Return the number of levels of an image in the same group: labels must have as many."""
+    if path is None:
+        return None
+    image = attributes_of(zarr.open_group(str(path), mode="r", zarr_format=2))
+    multiscales = image.get("multiscales")
+    return len(multiscales[0]["datasets"]) if multiscales else None
+
+
+def refuse_other(
+    path: Path, stored: Mapping[str, Any], *, identity: Mapping[str, Any], probabilities: bool
+) -> None:
+    """Raise `StoreMismatchError`, which names what differs, where a store is of another run.
+
+    Parameters
+    ----------
+    path : Path
+        Of the store.
+    stored : mapping
+        What it says of itself.
+    identity : mapping
+        Everything that the pixels depend on now.
+    probabilities : bool
+        Whether they are to be kept now.
+    """
+    old, new = _flat(stored["identity"]), _flat(identity)
+    differing = [key for key in sorted({*old, *new}) if old.get(key) != new.get(key)]
+    if differing:
+        shown = "; ".join(f"{k}: stored {old.get(k)!r}, now {new.get(k)!r}" for k in differing[:4])
+        raise StoreMismatchError(
+            f"{path} was begun with other inputs and is left as it is ({shown}). "
+            f"Choose another output folder, or overwrite it (overwrite=True, --overwrite)."
+        )
+    kept = stored.get("probabilities", False)
+    if probabilities and not kept:
+        raise StoreMismatchError(
+            f"{path} was begun without probabilities, and those of its finished tiles are gone. "
+            f"Go on without probabilities, choose another output folder, or overwrite it "
+            f"(overwrite=True, --overwrite)."
+        )
+    if kept and not probabilities and not stored["complete"]:
+        raise StoreMismatchError(
+            f"{path} was begun with probabilities and is not finished. Ask for them again, "
+            f"choose another output folder, or overwrite it (overwrite=True, --overwrite)."
+        )
+
+
+@contextmanager
+def named_in_errors(path: Path | None, stored: str = "") -> Iterator[None]:
+    """Turn what the system says while a store is written into `StoreWriteError`.
+
+    Parameters
+    ----------
+    path : Path, optional
+        Of the store.
+    stored : str
+        What is safe already, a sentence.
+    """
+    try:
+        yield
+    except SteatosisError:
+        raise
+    except OSError as error:
+        raise StoreWriteError(
+            f"{path} cannot be written ({type(error).__name__}: {error}). {stored}Look at the "
+            f"space on the disk and at the permissions of the folder, or choose another one; "
+            f"the same call or command goes on with what is stored."
+        ) from error
+
+
+def _flat(values: Any, prefix: str = "") -> dict[str, Any]:
+    if isinstance(values, Mapping):
+        return {
+            k: v
+            for key, value in values.items()
+            for k, v in _flat(value, f"{prefix}{key}.").items()
+        }
+    if isinstance(values, list | tuple):
+        return {prefix.rstrip("."): [list(v) if isinstance(v, tuple) else v for v in values]}
+    return {prefix.rstrip("."): values}
