@@ -67,3 +67,7 @@ class NoTissueError(SteatosisError, ValueError):
 
 class ClusterError(SteatosisError, RuntimeError):
     """The scheduler or the workers of a cluster cannot be reached, or cannot do the job."""
+
+
+class NoMemoryError(SteatosisError, MemoryError):
+    """The memory of a device cannot hold what must be computed at once."""
