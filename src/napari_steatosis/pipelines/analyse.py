@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from ..core.model import Model
 from ..core.prediction import Prediction
 from ..core.report import Report
 from ..core.slide import Slide
+from ._cells import CellPlan
 from ._cluster import model_on
 from ._order import Focus
 from ._plan import Plan, plan_segmentation
@@ -42,13 +43,13 @@ class Began:
 
     Parameters
     ----------
-    plan : Plan
+    plan : Plan or CellPlan
         What is computed.
     prediction : Prediction
         The result, live.
     """
 
-    plan: Plan
+    plan: Plan | CellPlan
     prediction: Prediction
 
 
@@ -60,12 +61,12 @@ class Ended:
     ----------
     report : Report
         Measured on what is stored; its flags list tiles that could not be read.
-    plan : Plan
+    plan : Plan or CellPlan
         What was computed.
     """
 
     report: Report
-    plan: Plan
+    plan: Plan | CellPlan
 
 
 Event = Stage | Began | Progress | Ended
@@ -98,7 +99,7 @@ class Request:
     model: str | Model = DEFAULT_MODEL
     region: Mask | None = None
     exclude: Mask | None = None
-    store: str | Path | Callable[[Plan], Path] | None = None
+    store: str | Path | Callable[[Plan | CellPlan], Path] | None = None
     overwrite: bool = False
     device: str = "auto"
     precision: str = "auto"
@@ -126,26 +127,10 @@ def analyse_steps(
         `Stage`, then `Began`, a `Progress` per tile, and `Ended`. When stopped, the last
         two are missing and the store can be resumed.
     """
-    from ..imaging import find_tissue
-    from ..models import load_model
     from ..quantify import measure
 
     slide = request.slide
-    slide.frame()  # a missing pixel size is asked for before anything is computed
-    if isinstance(request.model, str):
-        yield Stage(f"Loading the model {request.model}")
-        model: Model = load_model(request.model, device=request.device, precision=request.precision)
-    else:
-        model = request.model
-    if client is not None:
-        yield Stage("Asking the workers")
-        model = model_on(client, model)
-    yield Stage("Finding tissue")
-    within = find_tissue(slide)
-    if request.region is not None:
-        within = within & request.region
-    if request.exclude is not None:
-        within = within.without(request.exclude)
+    model, within = yield from prepared(request, client)
     plan = plan_segmentation(slide, model, within=within)
     store = request.store(plan) if callable(request.store) else request.store
     with open_store(plan, store, overwrite=request.overwrite) as results:
@@ -156,11 +141,44 @@ def analyse_steps(
         return
     yield Stage("Measuring")
     report = measure(prediction)
-    flags = (*report.flags, *_colour_flags(slide))
+    flags = (*report.flags, *colour_flags(slide))
     yield Ended(replace(report, title=stem(slide), flags=flags), plan)
 
 
-def _colour_flags(slide: Slide) -> Iterator[str]:
+def prepared(request: Request, client: Any) -> Generator[Stage, None, tuple[Model, Mask]]:
+    """Load the model and find the tissue of a request, less what it leaves out.
+
+    Yields
+    ------
+    Stage
+
+    Returns
+    -------
+    Model, Mask
+    """
+    from ..imaging import find_tissue
+    from ..models import load_model
+
+    request.slide.frame()  # a missing pixel size is asked for before anything is computed
+    if isinstance(request.model, str):
+        yield Stage(f"Loading the model {request.model}")
+        model: Model = load_model(request.model, device=request.device, precision=request.precision)
+    else:
+        model = request.model
+    if client is not None:
+        yield Stage("Asking the workers")
+        model = model_on(client, model)
+    yield Stage("Finding tissue")
+    within = find_tissue(request.slide)
+    if request.region is not None:
+        within = within & request.region
+    if request.exclude is not None:
+        within = within.without(request.exclude)
+    return model, within
+
+
+def colour_flags(slide: Slide) -> Iterator[str]:
+    """Yield what is to be said of the colours of a slide, if anything."""
     from ..imaging import looks_swapped
 
     try:
