@@ -82,12 +82,14 @@ def white_level(rgb: NDArray[np.uint8]) -> tuple[float, float, float]:
         Pixels from all over the slide.
     """
     pixels = rgb.reshape(-1, 3)
-    low, high = pixels.min(1), pixels.max(1)
+    red, green, blue = pixels.T  # pairs are compared many times faster than rows of three
+    low = np.minimum(np.minimum(red, green), blue)
+    high = np.maximum(np.maximum(red, green), blue)
     glass = pixels[(low >= BRIGHT) & (high - low <= NEUTRAL)]
     if len(glass) * 1000 < len(pixels):
         return WHITE
-    red, green, blue = np.percentile(glass, 90, axis=0)
-    return float(red), float(green), float(blue)
+    white = np.percentile(glass, 90, axis=0)
+    return float(white[0]), float(white[1]), float(white[2])
 
 
 def spread_pixels(plane: Plane) -> NDArray[np.uint8]:
