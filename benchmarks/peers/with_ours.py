@@ -1,0 +1,85 @@
+"""Ours: `st.segment`, from the file to the stored label pyramid.
+
+``--merge tiles`` computes every tile by itself, as the other tools do, where otherwise the rows
+of many tiles pass through the network as one picture.
+"""
+
+from __future__ import annotations
+
+from measure import Measured, asked
+
+given = asked()
+
+from typing import Any  # noqa: E402
+
+import numpy as np  # noqa: E402
+import torch  # noqa: E402
+
+import napari_steatosis as st  # noqa: E402
+from napari_steatosis.pipelines import _tiles  # noqa: E402
+
+WARM_UP_PX = 512
+
+
+class Seen:
+    """Counts the pixels that a model is given, and what it says of those that are kept."""
+
+    def __init__(self, model: Any) -> None:
+        self.pixels, self.fat = 0, None
+        self._predict, self._stream = model.predict, model.stream
+        model.predict, model.stream = self.predict, self.stream
+
+    def predict(self, tiles: np.ndarray) -> np.ndarray:
+        self.pixels += tiles[..., 0].size
+        return said(self._predict(tiles))
+
+    def stream(self) -> Any:
+        stream = None if given.merge == "tiles" else self._stream()
+        return None if stream is None else _Counted(stream, self)
+
+    def keep(self, shape: tuple[int, int]) -> None:
+        """Keep the probability of fat as it is before it becomes a class."""
+        self.fat, cut = np.zeros(shape, np.float32), _tiles._cut
+
+        def cut_and_keep(plan: Any, tiles: range, inner: Any, found: np.ndarray) -> Any:
+            self.fat[inner.slices] = found[1]
+            return cut(plan, tiles, inner, found)
+
+        _tiles._cut = cut_and_keep
+
+
+class _Counted:
+    def __init__(self, stream: Any, seen: Seen) -> None:
+        self._stream, self._seen = stream, seen
+
+    def push(self, rgb: np.ndarray, *, last: bool = False) -> np.ndarray:
+        self._seen.pixels += rgb[..., 0].size
+        return said(self._stream.push(rgb, last=last))
+
+
+def said(found: np.ndarray) -> np.ndarray:
+    """Return what the network said, or that all is fat where that was asked."""
+    if given.constant:
+        found[..., 0, :, :], found[..., 1, :, :] = 0, 1
+    return found
+
+
+torch.set_num_threads(given.threads)
+model = st.load_model(given.model, device="cpu", precision=given.precision)
+model.predict(np.zeros((1, WARM_UP_PX, WARM_UP_PX, 3), np.uint8))
+seen = Seen(model)
+if given.keep:
+    seen.keep(st.open_slide(given.slide).shape)
+measured = Measured("napari-steatosis")
+with measured.run():
+    slide = st.open_slide(given.slide)
+    found = st.segment(slide, model, store=given.out / "ours.zarr", overwrite=True)
+fat = np.asarray(found.levels[0]) == found.value_of("fat")
+if given.keep:
+    np.save(given.keep, seen.fat)
+measured.tell(
+    network_mpx=seen.pixels / 1e6,
+    fat=float(fat.mean()),
+    compute=str(model.compute),
+    context=model.spec.context,
+)
