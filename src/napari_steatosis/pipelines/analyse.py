@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ from ._plan import Plan, plan_segmentation
 from .segment import Progress, incomplete, open_store, run
 
 DEFAULT_MODEL = "steatosis-he"
+SHARE_EVERY_S = 0.1
 MANY_DROPLETS = 100_000
 """From here on the size of the outlines is said before they are written."""
 
@@ -35,6 +38,19 @@ class Stage:
     """
 
     text: str
+
+
+@dataclass(frozen=True)
+class Share:
+    """How far the step is that began last.
+
+    Parameters
+    ----------
+    done : float
+        From 0 to 1.
+    """
+
+    done: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +85,7 @@ class Ended:
     plan: Plan | CellPlan
 
 
-Event = Stage | Began | Progress | Ended
+Event = Stage | Share | Began | Progress | Ended
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,8 +140,9 @@ def analyse_steps(
     Yields
     ------
     Event
-        `Stage`, then `Began`, a `Progress` per tile, and `Ended`. When stopped, the last
-        two are missing and the store can be resumed.
+        `Stage` and `Share`, then `Began`, a `Progress` per tile, and `Ended`. When stopped,
+        the last two are missing and the store can be resumed. Before `Began` a run is stopped
+        by closing the generator, which comes back here several times a second.
     """
     from ..quantify import measure
 
@@ -145,18 +162,17 @@ def analyse_steps(
     yield Ended(replace(report, title=stem(slide), flags=flags), plan)
 
 
-def prepared(request: Request, client: Any) -> Generator[Stage, None, tuple[Model, Mask]]:
+def prepared(request: Request, client: Any) -> Generator[Stage | Share, None, tuple[Model, Mask]]:
     """Load the model and find the tissue of a request, less what it leaves out.
 
     Yields
     ------
-    Stage
+    Stage, Share
 
     Returns
     -------
     Model, Mask
     """
-    from ..imaging import find_tissue
     from ..models import load_model
 
     request.slide.frame()  # a missing pixel size is asked for before anything is computed
@@ -169,12 +185,28 @@ def prepared(request: Request, client: Any) -> Generator[Stage, None, tuple[Mode
         yield Stage("Asking the workers")
         model = model_on(client, model)
     yield Stage("Finding tissue")
-    within = find_tissue(request.slide)
+    within = yield from _tissue(request.slide)
     if request.region is not None:
         within = within & request.region
     if request.exclude is not None:
         within = within.without(request.exclude)
     return model, within
+
+
+def _tissue(slide: Slide) -> Generator[Share, None, Mask]:
+    from ..imaging.tissue import tissue_steps
+
+    said = time.monotonic()
+    with closing(tissue_steps(slide)) as steps:
+        while True:
+            try:
+                done = next(steps)
+            except StopIteration as end:
+                mask: Mask = end.value
+                return mask
+            if time.monotonic() - said > SHARE_EVERY_S:
+                yield Share(done)
+                said = time.monotonic()
 
 
 def colour_flags(slide: Slide) -> Iterator[str]:
