@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..core.errors import BadValueError, SteatosisError
+from ..core.errors import SteatosisError
 from ..core.report import RESEARCH_USE
+from ._cluster import Scheduler, absolute_model, cluster
 from ._say import FAILED, Device, Model, Mpp, Precision, Shown, Srgb, Swap, bars, say
 
 if TYPE_CHECKING:
@@ -63,6 +63,7 @@ def analyse(
     resume: Resume = True,
     accept_unreadable: AcceptUnreadable = False,
     workers: Workers = 0,
+    scheduler: Scheduler = None,
     as_json: AsJson = False,
 ) -> None:
     """Segment the fat of slides and measure it.
@@ -84,7 +85,9 @@ def analyse(
     asked = {"um_per_px": mpp, "srgb": srgb, "swap_red_blue": swap_red_blue}
     whose = {} if patients is None else read_patients(patients)
     done: list[Report] = []
-    with _cluster(workers) as client:
+    if scheduler is not None:  # a worker has another working directory
+        slides, options["model"] = [path.absolute() for path in slides], absolute_model(model)
+    with cluster(workers, scheduler) as client:
         for path in slides:
             try:
                 report = _analyse_one(path, out, asked, {**options, "client": client}, areas)
@@ -114,18 +117,6 @@ def _text_of(error: Exception, out: Path) -> str:
         f"The results cannot be written to {out} ({error}). Make room there or choose another "
         f"folder with --out; the same command goes on with what is stored."
     )
-
-
-def _cluster(workers: int) -> AbstractContextManager[Any]:
-    if not workers:
-        return nullcontext()
-    try:
-        from distributed import Client
-    except ImportError as error:
-        raise BadValueError(
-            "--workers needs dask.distributed: pip install 'napari-steatosis[distributed]'."
-        ) from error
-    return Client(n_workers=workers, threads_per_worker=1, dashboard_address=None)
 
 
 def _analyse_one(

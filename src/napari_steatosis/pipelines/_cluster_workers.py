@@ -51,7 +51,10 @@ def connect(address: str) -> Any:
 def local_cluster(workers: int) -> Any:
     """Return a client of worker processes on this computer, with one thread each."""
     return distributed().Client(
-        n_workers=workers, threads_per_worker=1, dashboard_address=None, set_as_default=False
+        n_workers=workers,
+        threads_per_worker=1,
+        dashboard_address="localhost:0",  # any free port
+        set_as_default=False,
     )
 
 
