@@ -14,7 +14,9 @@ import torch
 from napari_steatosis.core.errors import BadValueError, ModelFileError
 from napari_steatosis.core.model import Model
 from napari_steatosis.models import build, load_model, save_model
-from napari_steatosis.models._torch import TorchModel, choose_compute
+from napari_steatosis.models._batches import MOST_PX
+from napari_steatosis.models._gpus import Machine
+from napari_steatosis.models._torch import TorchModel
 
 
 def tiles(count: int = 2, side: int = 64, seed: int = 0) -> np.ndarray:
@@ -45,7 +47,7 @@ def test_the_same_tiles_give_the_same_bits(model: TorchModel):
 
 def test_batches_are_cut_without_changing_the_answer(model: TorchModel, monkeypatch):
     whole = model.predict(tiles(5))
-    monkeypatch.setattr(model, "_pass_px", 2 * 64 * 64)
+    monkeypatch.setitem(MOST_PX, "cpu", 2 * 64 * 64)
     np.testing.assert_allclose(model.predict(tiles(5)), whole, atol=1e-6)
 
 
@@ -79,15 +81,26 @@ def test_bfloat16_agrees_to_a_few_percent(folder: Path, model: TorchModel):
     assert rough.digest == model.digest
 
 
-def test_compute_says_what_and_why():
-    assert str(choose_compute("cpu", "fp32")) == "cpu, fp32 (as asked)"
-    chosen = choose_compute("cpu")
-    assert chosen.precision in ("fp32", "bf16")
-    assert "processor" in chosen.reason
-    with pytest.raises(BadValueError, match=r"'tpu' is not available here.*cpu"):
-        choose_compute("tpu")
-    with pytest.raises(BadValueError, match="'int8' is unknown"):
-        choose_compute("cpu", "int8")
+def test_values_beyond_half_precision_are_said_not_returned(model: TorchModel):
+    network = build("droplet-net", **model.spec.parameters)
+    with torch.no_grad():
+        network.head.weight.fill_(60_000.0)
+    half = TorchModel(network, model.spec, device="cpu", precision="fp16")
+    with pytest.raises(BadValueError, match=r"too large for fp16. Use precision 'bf16'"):
+        half.predict(tiles())
+    small = TorchModel(
+        build("droplet-net", **model.spec.parameters), model.spec, device="cpu", precision="fp16"
+    )
+    assert np.isfinite(small.predict(tiles())).all()
+
+
+def test_a_gpu_that_is_not_used_is_warned_of(folder: Path, monkeypatch):
+    machine = Machine(build="PyTorch 2.9.0+cpu", nvidia=("NVIDIA GeForce RTX 5090",))
+    monkeypatch.setattr("napari_steatosis.models._device.this_machine", lambda: machine)
+    with pytest.warns(RuntimeWarning, match=r"RTX 5090.*built without CUDA") as caught:
+        model = load_model(folder)
+    assert len(caught) == 1
+    assert str(caught[0].message) == model.compute.warning
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device here")

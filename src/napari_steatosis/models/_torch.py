@@ -1,49 +1,28 @@
-"""The one file that knows devices: a network becomes a `Model` that maps arrays to arrays."""
+"""A network becomes a `Model` that maps arrays to arrays, on whatever device there is."""
 
 from __future__ import annotations
 
 import copy
 import threading
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 
 from ..core.errors import BadValueError, ModelFileError
 from ..core.model import ModelSpec, Stream
 from . import WEIGHTS, build, shipped_folder
+from ._batches import Batches
+from ._device import DTYPES, Compute, choose_compute
 from ._folder import State, check_fits, digest_of, halved, read_folder
 from ._fuse import fused
-
-DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-
-PASS_PX = {"cpu": 2**21, "mps": 2**22, "cuda": 2**25}
-"""Input pixels of one forward pass; more at once gains nothing and costs memory."""
-
-
-@dataclass(frozen=True)
-class Compute:
-    """Where and in which arithmetic a model computes, and why.
-
-    Parameters
-    ----------
-    device : {"cpu", "cuda", "mps"}
-    precision : {"fp32", "bf16", "fp16"}
-    reason : str
-        For the user: what decided it.
-    """
-
-    device: str
-    precision: str
-    reason: str
-
-    def __str__(self) -> str:
-        return f"{self.device}, {self.precision} ({self.reason})"
+from ._memory import empty_cache, is_out_of_memory
+from ._passes import Pass, Passes
 
 
 class TorchModel:
@@ -71,14 +50,18 @@ class TorchModel:
         self.state: State = halved(network.state_dict())
         self.digest = digest_of(spec, self.state)
         self.compute = choose_compute(device, precision)
+        if self.compute.warning:
+            warnings.warn(self.compute.warning, RuntimeWarning, stacklevel=2)
         self.folder: Path | None = None
         self._asked = (device, precision)
-        self._pass_px = PASS_PX[self.compute.device]
+        self._batches = Batches(self.compute.device)
         own = copy.deepcopy(network).cpu()
         own.load_state_dict(self.state)  # what is saved is what predicts, to the last bit
         ready = fused(own.float().eval().requires_grad_(False), spec.multiple_px)
         ready = ready.to(DTYPES[self.compute.precision]).to(memory_format=torch.channels_last)
-        self._network: nn.Module = ready.to(self.compute.device)
+        self._network: nn.Module = _placed(ready, self.compute)
+        dtype = DTYPES[self.compute.precision]
+        self._passes = Passes(self._network, self.compute.device, dtype)
 
     @classmethod
     def load(cls, folder: Path, *, device: str = "auto", precision: str = "auto") -> TorchModel:
@@ -101,7 +84,7 @@ class TorchModel:
     @property
     def arithmetic(self) -> dict[str, str]:
         """What may change the last digits of a result."""
-        return {"device": self.compute.device, "precision": self.compute.precision}
+        return {"device": self.compute.kind, "precision": self.compute.precision}
 
     def with_scores(self, scores: dict[str, Any]) -> TorchModel:
         """Return the model with measured results in its specification; same digest."""
@@ -124,44 +107,56 @@ class TorchModel:
         Raises
         ------
         BadValueError
-            Where the array has another shape or type.
+            Where the array has another shape or type, or a number is too large for fp16.
+        NoMemoryError
+            Where a single tile does not fit into the memory of the device.
         """
         self._check(tiles)
-        done: list[Tensor] = []
-        start = 0
-        while start < len(tiles):
-            count = max(1, self._pass_px // (tiles.shape[1] * tiles.shape[2]))
-            try:
-                done.append(self._forward(tiles[start : start + count]))
-            except torch.cuda.OutOfMemoryError:
-                if count == 1:
-                    raise
-                torch.cuda.empty_cache()
-                self._pass_px = count // 2 * tiles.shape[1] * tiles.shape[2]
-                continue
-            start += count
-        whole = done[0] if len(done) == 1 else torch.cat(done)
-        return whole.numpy()
+        count, height, width = tiles.shape[:3]
+        size = (height, width) if self.spec.task == "segmentation" else ()
+        found = np.empty((count, len(self.spec.classes), *size), np.float32)
+        done, under_way = 0, None
+        while done < count:  # the host waits for a pass when the next one has begun
+            tried = tiles[done : done + self._batches.count(height, width)]
+            begun = self._begin(tried)
+            if under_way is not None:
+                under_way[0].into(under_way[1])
+            under_way = None
+            if begun is not None:
+                under_way = begun, found[done : done + len(tried)]
+                done += len(tried)
+        if under_way is not None:
+            under_way[0].into(under_way[1])
+        if self.compute.precision == "fp16" and np.isnan(found).any():
+            raise BadValueError(
+                f"Model {self.spec.name!r} computes values that are too large for fp16. "
+                f"Use precision 'bf16' or 'fp32'."
+            )
+        return found
+
+    def _begin(self, tiles: NDArray[np.uint8]) -> Pass | None:
+        """Begin a pass; None where it found no room and the next ones take fewer tiles."""
+        height, width = tiles.shape[1:3]
+        try:
+            return self._batches.watched(height, width, lambda: self._passes.begin(tiles))
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            said = str(error).strip().split("\n")[0]
+        self._batches.halve(height, width, tried=len(tiles), failure=said)
+        return None
 
     def stream(self) -> Stream | None:
         """Begin an image that comes in bands of rows; None where this network cannot."""
         from ._stream import stream_of
 
-        if self.spec.task != "segmentation" or self.compute.device != "cpu":
+        if self.spec.task != "segmentation" or self.compute.kind != "cpu":
             return None
         return stream_of(self._network, DTYPES[self.compute.precision])
 
-    @torch.inference_mode()
-    def _forward(self, tiles: NDArray[np.uint8]) -> Tensor:
-        rgb = torch.from_numpy(np.array(tiles, order="C")).to(self.compute.device)
-        # A view of (n, y, x, 3) as (n, 3, y, x) is already in the memory order channels_last.
-        logits = self._network(rgb.permute(0, 3, 1, 2).to(DTYPES[self.compute.precision]))
-        if logits.shape[1] > 1:
-            return logits.float().softmax(1).cpu()
-        found = torch.empty((len(logits), 2, *logits.shape[2:]), dtype=torch.float32)
-        found[:, 1] = logits[:, 0].float().sigmoid_()
-        torch.sub(1.0, found[:, 1], out=found[:, 0])
-        return found
+    def release(self) -> None:
+        """Give the memory that passes have used back to the device; the weights stay."""
+        empty_cache(self.compute.device)
 
     def _check(self, tiles: NDArray[np.uint8]) -> None:
         if tiles.dtype != np.uint8 or tiles.ndim != 4 or tiles.shape[3] != 3 or not tiles.size:
@@ -218,54 +213,11 @@ def restore(where: str, device: str, precision: str, digest: str) -> TorchModel:
         return _restored[key]
 
 
-def choose_compute(device: str = "auto", precision: str = "auto") -> Compute:
-    """Decide device and precision.
-
-    Raises
-    ------
-    BadValueError
-        Where a name is unknown or the device is not there.
-
-    Examples
-    --------
-    >>> print(choose_compute("cpu", "fp32"))
-    cpu, fp32 (as asked)
-    """
-    present = list(_devices())
-    if device != "auto" and device not in present:
+def _placed(network: nn.Module, compute: Compute) -> nn.Module:
+    try:
+        return network.to(compute.device)
+    except RuntimeError as error:  # of drivers: busy, out of memory, in exclusive mode
         raise BadValueError(
-            f"Device {device!r} is not available here; there is {', '.join(present)}. "
-            f"Use one of these or 'auto'."
-        )
-    if precision != "auto" and precision not in DTYPES:
-        raise BadValueError(f"Precision {precision!r} is unknown; use auto, {', '.join(DTYPES)}.")
-    chosen = present[0] if device == "auto" else device
-    fastest, reason = _fastest_precision(chosen)
-    if precision == "auto":
-        return Compute(chosen, fastest, reason)
-    return Compute(chosen, precision, "as asked")
-
-
-def _devices() -> Iterator[str]:
-    if torch.cuda.is_available():
-        yield "cuda"
-    if torch.backends.mps.is_available():
-        yield "mps"
-    yield "cpu"
-
-
-def _fastest_precision(device: str) -> tuple[str, str]:
-    if device == "cuda":
-        name = torch.cuda.get_device_name()
-        if torch.cuda.is_bf16_supported(including_emulation=False):
-            return "bf16", f"{name} computes bfloat16"
-        return "fp16", f"{name} has no bfloat16"
-    if device == "mps":
-        return "fp32", "lower precision is not validated on this device"
-    if any(getattr(torch.cpu, f"_is_{unit}_supported", bool)() for unit in BF16_UNITS):
-        return "bf16", "this processor computes bfloat16"
-    return "fp32", "this processor has no bfloat16 arithmetic"
-
-
-BF16_UNITS = ("avx512_bf16", "amx_tile")
-"""Processor extensions that make bfloat16 about twice as fast as float32."""
+            f"{compute} cannot be used: {str(error).strip().splitlines()[0]} Close what else "
+            f"uses it, or choose another device."
+        ) from error
