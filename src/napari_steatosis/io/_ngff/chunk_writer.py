@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -62,6 +63,7 @@ class ChunkWriter:
 
     def __init__(self, folder: Path, array: Any) -> None:
         self.folder, self._codec = folder, array.compressors[0]
+        self._partial = f"{folder}/{PARTIAL}"
         self._codec_name = codec_name(array)
         self._shape, self._chunks = array.shape, array.chunks
         self._encode_key = array.metadata.encode_chunk_key
@@ -95,12 +97,13 @@ class ChunkWriter:
             The file is cut off, or no chunk of this array.
         """
         sides = self._chunks[-2:]
-        name = self._encode_key(index)
+        path = self._path(index)
         try:
-            data = (self.folder / name).read_bytes()
+            with open(path, "rb") as file:
+                data = file.read()
         except FileNotFoundError:
             return np.zeros(sides, np.uint8)
-        check_head(name, data, len(data), sides[0] * sides[1], self._codec_name)
+        check_head(path, data, len(data), sides[0] * sides[1], self._codec_name)
         return np.frombuffer(self._codec.decode(data), np.uint8).reshape(sides).copy()
 
     def read_part(self, y: int, x: int, height: int, width: int) -> NDArray[np.uint8]:
@@ -121,7 +124,8 @@ class ChunkWriter:
             _span(y, height, self._chunks[-2]), _span(x, width, self._chunks[-1])
         ):
             for plane in np.ndindex(self._shape[:-2]):
-                self._path((*plane, row, column)).unlink(missing_ok=True)
+                with suppress(FileNotFoundError):
+                    os.unlink(self._path((*plane, row, column)))
 
     def remove_all(self) -> None:
         """Remove every chunk, and what a killed process left half-written."""
@@ -132,23 +136,27 @@ class ChunkWriter:
 
     def remove_partial(self) -> None:
         """Remove what a killed process left half-written."""
-        (self.folder / PARTIAL).unlink(missing_ok=True)
+        with suppress(FileNotFoundError):
+            os.unlink(self._partial)
 
     def _put(self, index: tuple[int, ...], chunk: NDArray[np.uint8]) -> None:
         path = self._path(index)
         if not chunk.any():
-            path.unlink(missing_ok=True)
+            with suppress(FileNotFoundError):
+                os.unlink(path)
             return
-        partial = self.folder / PARTIAL
-        partial.write_bytes(self._codec.encode(chunk))
+        with open(self._partial, "wb", buffering=0) as file:
+            data = memoryview(self._codec.encode(chunk))
+            while data:
+                data = data[file.write(data) :]
         try:
-            os.replace(partial, path)
+            os.replace(self._partial, path)
         except FileNotFoundError:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            os.replace(partial, path)
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            os.replace(self._partial, path)
 
-    def _path(self, index: tuple[int, ...]) -> Path:
-        return self.folder / self._encode_key(index)
+    def _path(self, index: tuple[int, ...]) -> str:
+        return f"{self.folder}/{self._encode_key(index)}"
 
     def _area(self, row: int, column: int) -> int:
         height, width = self._chunks[-2:]
