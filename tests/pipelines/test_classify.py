@@ -19,7 +19,8 @@ from napari_steatosis.core.geometry import Region
 from napari_steatosis.imaging import drawn_liver, find_tissue, fit_stain
 from napari_steatosis.io import open_results
 from napari_steatosis.pipelines._cells import plan_classification
-from napari_steatosis.pipelines.classify import NAME, classify, open_cells, run_cells
+from napari_steatosis.pipelines._run_cells import NAME, open_cells, run_cells
+from napari_steatosis.pipelines.classify import classify
 from window_classifier import WindowClassifier, box, level0, probabilities, spec
 
 TESTS = str(Path(__file__).parents[1])

@@ -2,44 +2,24 @@
 
 from __future__ import annotations
 
-import time
-from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from ..core.errors import BadValueError
 from ..core.mask import Mask
 from ..core.model import Model
 from ..core.prediction import Prediction
+from ..core.report import Report
 from ..core.slide import Slide
 from ..core.stain import StainTransform
-from ..io._store import Header, ResultStore, StoredTile
-from ._cells import CellPlan, plan_classification
-from ._cluster import model_on, on_cluster
-from ._order import Focus, tiles_outward
-from ._windows import (
-    BlockPixels,
-    BlockWindows,
-    cells_of,
-    predict_block,
-    read_block,
-    run_block,
-)
-from .segment import Progress, incomplete
-
-NAME = "classes"
-"""Name of the label image in the results store."""
-AHEAD = 2
-"""Blocks read ahead of the model."""
-READERS = {"cpu": 1}
-"""Threads that read; on the processor the model wants the others."""
-READERS_ELSEWHERE = 4
+from ._cells import LEAST_SHARE, CellPlan, plan_classification
+from ._cluster import model_on
+from ._order import Focus
+from ._run_cells import open_cells, run_cells
+from .analyse import Began, Ended, Event, Request, Stage, colour_flags, prepared, stem
+from .segment import incomplete
 
 
 def classify(
@@ -127,152 +107,129 @@ def with_batch(plan: CellPlan, batch: int | None) -> CellPlan:
     return replace(plan, batch=batch)
 
 
-def open_cells(plan: CellPlan, path: str | Path | None, *, overwrite: bool = False) -> ResultStore:
-    """Open the results store of a plan: a new one, or the one that it began before."""
-    header = Header(
-        name=NAME,
-        shape=(plan.grid.height, plan.grid.width),
-        frame=plan.frame,
-        classes=plan.model.spec.classes,
-        identity=plan.identity,
-        provenance=plan.provenance,
-        probabilities=True,
-    )
-    return ResultStore(path, header, slide=plan.slide, overwrite=overwrite)
+@dataclass(frozen=True)
+class Stepping:
+    """How the window of a classifier moves over a slide.
+
+    Parameters
+    ----------
+    step_px : int, optional
+        Distance of two windows, px of the model's resolution; None is the side of a window.
+    least_share : float
+        Share of a cell that must be tissue.
+    batch : int, optional
+        Windows given to the model at once; None takes what is fastest on its device.
+    """
+
+    step_px: int | None = None
+    least_share: float = LEAST_SHARE
+    batch: int | None = None
 
 
-def run_cells(
-    plan: CellPlan,
-    results: ResultStore,
+SIDE_BY_SIDE = Stepping()
+"""Windows that do not overlap."""
+
+
+def classification_steps(
+    request: Request,
+    stepping: Stepping = SIDE_BY_SIDE,
     *,
     client: Any = None,
     focus: Focus | None = None,
     should_stop: Callable[[], bool] = lambda: False,
-) -> Iterator[Progress]:
-    """Compute what a store lacks of a plan, and yield after each block of cells.
+) -> Iterator[Event]:
+    """Find the tissue of a slide, classify it, count its cells, and say what happens.
 
     Parameters
     ----------
-    plan : CellPlan
-        What to compute.
-    results : ResultStore
-        Opened with the same plan.
-    client : dask.distributed.Client, optional
-        Predicts the windows on a cluster; this process stores the cells.
-    focus : callable, optional
-        Where the user looks, (row, column) in px of the plane: nearest blocks come first.
-    should_stop : callable
-        Asked after each batch; when it says yes, the store is left resumable.
+    request : Request
+        What to classify, and with which model.
+    stepping : Stepping
+        How.
+    client, focus, should_stop
+        As in `run_cells`.
 
     Yields
     ------
-    Progress
-        `inner` in cells, `mpx` in megapixels of the plane.
+    Event
+        `Stage`, then `Began`, a `Progress` per block of cells, and `Ended`. When stopped, the
+        last two are missing and the store can be resumed.
     """
-    finished = set(results.ledger.done)
-    left = [index for index in plan.tiles if index not in finished]
-    done, mpx, began = len(plan.tiles) - len(left), 0.0, time.perf_counter()
-    gathered = Gathered(plan, left)
-    wanted = gathered.wanted(tiles_outward(plan.grid, left, _in_cells(plan, focus)))
-    computed = _computed(plan, wanted, client, should_stop)
-    with closing(computed):
-        for found in computed:
-            for tile in gathered.take(found):
-                results.add_all([tile])
-                done += 1
-                cells = np.count_nonzero(plan.analysed[tile.inner.slices])
-                mpx += cells * plan.step_px**2 / 1e6
-                seconds = time.perf_counter() - began
-                yield Progress(done, len(plan.tiles), tile.inner, mpx, seconds, tile.error)
-            if should_stop():
-                return
-    if done == len(plan.tiles) and (left or not results.complete):
-        results.finish()
+    from ..quantify import measure_classes
+
+    slide = request.slide
+    model, within = yield from prepared(request, client)
+    plan = plan_classification(
+        slide, model, within=within, step_px=stepping.step_px, least_share=stepping.least_share
+    )
+    plan = with_batch(plan, stepping.batch)
+    store = request.store(plan) if callable(request.store) else request.store
+    with open_cells(plan, store, overwrite=request.overwrite) as results:
+        yield Began(plan, results.prediction())
+        yield from run_cells(plan, results, client=client, focus=focus, should_stop=should_stop)
+        prediction = results.prediction()
+    if should_stop():
+        return
+    yield Stage("Counting cells")
+    report = measure_classes(prediction)
+    flags = (*report.flags, *colour_flags(slide))
+    yield Ended(replace(report, title=title_of(slide), flags=flags), plan)
 
 
-class Gathered:
-    """Windows that wait for the others of their cells; let go when all their cells are made.
+def classify_slide(
+    slide: Slide,
+    out: str | Path,
+    *,
+    model: str | Model,
+    stepping: Stepping = SIDE_BY_SIDE,
+    on_event: Callable[[Event], None] = lambda event: None,
+    **options: Any,
+) -> Report:
+    """Find the tissue of a slide, classify it, and write the results.
 
     Parameters
     ----------
-    plan : CellPlan
-        What is computed.
-    left : sequence of int
-        The blocks of cells that are to be made.
+    slide : Slide
+        With a pixel size.
+    out : path
+        Folder for ``<slide>.zarr`` (class map and probabilities), ``<slide>_classes.csv`` and
+        ``<slide>_classes.json``.
+    model : str or Model
+        Name or folder of a classifier, or a loaded one.
+    stepping : Stepping
+        How its window moves.
+    on_event : callable
+        Called with each `Stage`, `Began`, `Progress` and `Ended`.
+    **options
+        Further fields of `Request`, `client`, and `accept_unreadable` (bool): report on the
+        rest where blocks cannot be read, with a flag, instead of raising.
+
+    Raises
+    ------
+    MissingScaleError, NoTissueError, BadValueError, StoreMismatchError, IncompleteRunError
+        As in `classify`.
     """
-
-    def __init__(self, plan: CellPlan, left: Sequence[int]) -> None:
-        self._plan = plan
-        self._missing = {tile: set(plan.windows_of(tile)) for tile in left}
-        self._users: dict[int, set[int]] = {}
-        for tile, blocks in self._missing.items():
-            for block in blocks:
-                self._users.setdefault(block, set()).add(tile)
-        self._here: dict[int, BlockWindows] = {}
-
-    def wanted(self, order: Iterable[int]) -> Iterator[int]:
-        """Yield the blocks of windows that blocks of cells need, each once, in their order."""
-        asked: set[int] = set()
-        for tile in order:
-            for block in sorted(self._missing.get(tile, ())):
-                if block not in asked:
-                    asked.add(block)
-                    yield block
-
-    def take(self, found: BlockWindows | None) -> Iterator[StoredTile]:
-        """Add a block of windows, and yield the blocks of cells that can be made now."""
-        if found is None:
-            return
-        self._here[found.index] = found
-        for tile in sorted(self._users[found.index]):
-            self._missing[tile].discard(found.index)
-            if not self._missing[tile]:
-                del self._missing[tile]
-                cells = cells_of(self._plan, tile, self._here)
-                self._release(tile)
-                yield cells
-
-    def _release(self, tile: int) -> None:
-        for block in self._plan.windows_of(tile):
-            self._users[block].discard(tile)
-            if not self._users[block]:
-                del self._here[block]
+    client, accept = options.pop("client", None), options.pop("accept_unreadable", False)
+    request = Request(slide, model, **{"store": Path(out) / f"{stem(slide)}.zarr", **options})
+    for event in classification_steps(request, stepping, client=client):
+        on_event(event)
+        if isinstance(event, Ended):
+            plan, report = event.plan, event.report
+    if report.prediction is not None and report.prediction.failed and not accept:
+        raise incomplete(plan, report.prediction)
+    on_event(Stage("Writing the tables"))
+    write_tables(report, out)
+    return report
 
 
-def _in_cells(plan: CellPlan, focus: Focus | None) -> Focus | None:
-    if focus is None:
-        return None
+def write_tables(report: Report, folder: str | Path) -> list[Path]:
+    """Write the numbers of a classified slide as CSV and JSON, and return the files."""
+    from ..io.write import write
 
-    def in_cells() -> tuple[float, float] | None:
-        point = focus()
-        return None if point is None else (point[0] / plan.step_px, point[1] / plan.step_px)
-
-    return in_cells
+    targets = (Path(folder) / f"{report.title}{suffix}" for suffix in (".csv", ".json"))
+    return [file for target in targets for file in write(report, target, overwrite=True)]
 
 
-def _computed(
-    plan: CellPlan, wanted: Iterable[int], client: Any, should_stop: Callable[[], bool]
-) -> Generator[BlockWindows | None, None, None]:
-    if client is None:
-        return _on_this_machine(plan, wanted)
-    return on_cluster(client, plan, work=wanted, task=run_block, should_stop=should_stop)
-
-
-def _on_this_machine(
-    plan: CellPlan, wanted: Iterable[int]
-) -> Generator[BlockWindows | None, None, None]:
-    """Read ahead in threads while the model works; None after each batch."""
-    readers = READERS.get(plan.model.arithmetic.get("device", "cpu"), READERS_ELSEWHERE)
-    with ThreadPoolExecutor(readers, thread_name_prefix="read-windows") as pool:
-        waiting: deque[Future[BlockPixels]] = deque()
-        indices = iter(wanted)
-        try:
-            while True:
-                while len(waiting) < AHEAD * readers and (index := next(indices, None)) is not None:
-                    waiting.append(pool.submit(read_block, plan, index))
-                if not waiting:
-                    return
-                yield from predict_block(plan, waiting.popleft().result())
-        finally:
-            for future in waiting:
-                future.cancel()
+def title_of(slide: Slide) -> str:
+    """Return the name of the tables of a slide, beside those of `analyse`."""
+    return f"{stem(slide)}_classes"
