@@ -86,11 +86,19 @@ def labels_in(folder: Path, slide: Slide | None = None) -> list[LayerTuple]:
     CannotOpenError
         One of them is damaged.
     """
+    from napari.utils.notifications import show_warning
+
     from ..io import open_labels, open_results
     from .layers import labels_layer, prediction_layer
 
     ours = stored_results(folder)
-    made = [prediction_layer(open_results(folder, name, slide=slide)) for name in ours]
+    results = [open_results(folder, name, slide=slide) for name in ours]
+    for unfinished in (one for one in results if not one.finished):
+        show_warning(
+            f"{folder.name}: the run of {unfinished.name!r} is not finished, so parts of the slide "
+            f"are missing. Analyse the slide into the same folder again to complete it."
+        )
+    made = [prediction_layer(one) for one in results]
     others = [one for one in open_labels(folder) if one.name not in ours]
     return made + [labels_layer(one, slide) for one in others]
 

@@ -25,6 +25,10 @@ class UnreadableRegionError(SteatosisError, OSError):
     """A region of an opened slide could not be decoded; no pixel was made up for it."""
 
 
+class SlideChangedError(SteatosisError, OSError):
+    """The file of a slide vanished, was cut off or replaced while it was analysed."""
+
+
 class MissingScaleError(SteatosisError, ValueError):
     """A length was asked of a slide whose pixel size is unknown or implausible."""
 

@@ -54,6 +54,9 @@ class Prediction:
     probabilities : sequence of (class, y, x) uint8 arrays
         Pyramid like `levels`, where it was asked for: probability * 255, rounded; 0 for every
         class where a pixel was not analysed.
+    finished : bool
+        Whether the run came to its end. False where it is under way or was stopped: what it
+        has not reached is *not analysed*.
     """
 
     name: str
@@ -65,6 +68,7 @@ class Prediction:
     slide: Slide | None = None
     failed: tuple[str, ...] = ()
     probabilities: Sequence[Array] = ()
+    finished: bool = True
 
     @property
     def shape(self) -> tuple[int, int]:

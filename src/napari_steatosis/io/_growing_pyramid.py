@@ -48,7 +48,7 @@ class GrowingPyramid:
             array[:] if level and array.size <= IN_MEMORY_PX**2 else array
             for level, array in enumerate(arrays)
         ]
-        self._stored = arrays
+        self._stored, self._behind = arrays, False
 
     @classmethod
     def open(
@@ -86,6 +86,7 @@ class GrowingPyramid:
 
     def write(self, parts: Sequence[Part], *, coarse_only: bool = False) -> None:
         """Write parts of level 0 that do not overlap at every level, or at all but level 0."""
+        self._behind = True
         for level in range(self.count):
             if not (level == 0 and coarse_only):
                 self._write_level(level, parts)
@@ -102,7 +103,9 @@ class GrowingPyramid:
             array[..., rows, columns] = part.pixels
 
     def flush(self) -> None:
-        """Write the levels that are held in memory."""
+        """Write the levels that are held in memory, if anything was written to them."""
+        if not self._behind:
+            return
         for level, (stored, held) in enumerate(zip(self._stored, self.levels, strict=True)):
             if held is stored:
                 continue
@@ -110,6 +113,7 @@ class GrowingPyramid:
                 stored[:] = held
             else:
                 self._writers[level].write([Part(0, 0, held)])
+        self._behind = False
 
     @property
     def finest(self) -> ChunkWriter:

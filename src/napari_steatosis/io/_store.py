@@ -17,8 +17,8 @@ Only a store whose bytes the system has confirmed is marked as complete.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,12 @@ import zarr
 from filelock import FileLock
 from numpy.typing import NDArray
 
-from ..core.errors import BadValueError, CannotOpenError, StoreMismatchError, StoreWriteError
+from ..core.errors import (
+    BadValueError,
+    CannotOpenError,
+    SlideChangedError,
+    StoreWriteError,
+)
 from ..core.geometry import Frame, Region
 from ..core.prediction import Prediction
 from ..core.slide import Slide
@@ -37,14 +42,18 @@ from ._ledger import Entry, Ledger
 from ._ngff.chunk_writer import Part
 from ._ngff.metadata import class_labels, label_metadata
 from ._probability_pyramid import probability_metadata, probability_name, stored_probabilities
+from ._slide_watch import SlideWatch
 from ._store_folder import (
     attributes_of,
     empty_folder,
     image_levels,
+    is_finished,
+    list_label,
     lock_folder,
     named_in_errors,
     open_root,
     refuse_other,
+    stored_frame,
 )
 from ._stored_check import check_stored, hash_of
 
@@ -148,6 +157,7 @@ class ResultStore:
     ) -> None:
         self.header, self.slide = header, slide
         self.path = None if path is None else Path(path)
+        self._watch, self._added = SlideWatch(slide), set[int]()
         self._lock: FileLock | None = None
         try:
             with named_in_errors(self.path):
@@ -158,11 +168,12 @@ class ResultStore:
 
     def _open(self, *, overwrite: bool) -> None:
         header = self.header
-        root = self._root()
         if self.path is None:
+            root = zarr.open_group(zarr.storage.MemoryStore(), mode="w", zarr_format=2)
             self.ledger = Ledger(None)
             self._group = root.create_group("labels").create_group(header.name)
         else:
+            root = open_root(self.path)
             self._group = self._open_labels(root, self.path, overwrite=overwrite)
         if not self.ledger.entries and (beside := probability_name(header.name)) in root:
             del root[beside]  # of a run that was overwritten
@@ -174,56 +185,30 @@ class ResultStore:
         if "steatosis" not in self._group.attrs:
             self._describe(complete=False)
         if self.ledger.entries and not self.complete:
-            check_stored(
-                self.ledger,
-                [self.pyramid]
-                if self.probabilities is None
-                else [self.pyramid, self.probabilities],
-            )
-
-    def _root(self) -> zarr.Group:
-        if self.path is None:
-            return zarr.open_group(zarr.storage.MemoryStore(), mode="w", zarr_format=2)
-        return open_root(self.path)
+            check_stored(self.ledger, self._pyramids())
 
     def _folder(self, *names: str) -> Path | None:
         return None if self.path is None else self.path.joinpath(*names)
 
     def _open_labels(self, root: zarr.Group, path: Path, *, overwrite: bool) -> zarr.Group:
-        folder = path / "labels" / self.header.name
+        header, folder = self.header, path / "labels" / self.header.name
         labels = root.require_group("labels")
         folder.mkdir(parents=True, exist_ok=True)
         self._lock = lock_folder(folder, path)
         if overwrite:
             empty_folder(folder)
-        group = labels.require_group(self.header.name)
-        attributes = attributes_of(group)
-        if "steatosis" in attributes:
-            refuse_other(
-                path,
-                attributes["steatosis"],
-                identity=self.header.identity,
-                probabilities=self.header.probabilities,
-            )
-        elif "multiscales" in attributes:
-            raise StoreMismatchError(
-                f"{path} already holds a label image {self.header.name!r} that was not "
-                f"written by this program. Choose another output folder."
-            )
-        listed = attributes_of(labels).get("labels", [])
-        names = [*(n for n in listed if n != self.header.name), self.header.name]
-        if names != listed:
-            labels.attrs["labels"] = names
+        group = labels.require_group(header.name)
+        refuse_other(path, group, identity=header.identity, probabilities=header.probabilities)
+        list_label(labels, header.name)
         self.ledger = Ledger(folder / "ledger.jsonl")
         return group
 
     def _open_probabilities(self, root: zarr.Group) -> GrowingPyramid:
-        name = probability_name(self.header.name)
+        header, name = self.header, probability_name(self.header.name)
         group = root.require_group(name)
-        shape = (len(self.header.classes), *self.header.shape)
+        shape = (len(header.classes), *header.shape)
         pyramid = GrowingPyramid.open(group, shape, self._folder(name))
         if "multiscales" not in group.attrs:
-            header = self.header
             group.attrs.update(
                 probability_metadata(header.name, header.classes, header.frame, pyramid.count)
             )
@@ -251,7 +236,11 @@ class ResultStore:
     @property
     def complete(self) -> bool:
         """Whether a run has been finished in this store."""
-        return bool(attributes_of(self._group)["steatosis"]["complete"])
+        return bool(self._stated["complete"])
+
+    @property
+    def _stated(self) -> dict[str, Any]:
+        return dict(attributes_of(self._group)["steatosis"])
 
     def add_all(self, tiles: Sequence[StoredTile]) -> None:
         """Store tiles at every level, then record all of them as done, or as failed.
@@ -261,24 +250,34 @@ class ResultStore:
         Raises
         ------
         StoreWriteError
-            The disk is full, or the folder was removed or may not be written to any more. The
-            tiles recorded so far are safe.
+            The disk is full, or the folder was removed or may not be written to any more.
+        SlideChangedError
+            The slide is no longer the same file: nothing of these tiles is stored.
         """
+        self._watch.check()
         done = [tile for tile in tiles if tile.classes is not None]
         with self._writing():
             self.ledger.check_in_place()
-            self.pyramid.write(
-                [Part(t.inner.y, t.inner.x, t.classes) for t in done if t.classes is not None]
-            )
+            self.pyramid.write([_part(tile, tile.classes) for tile in done])
             if self.probabilities is not None:
-                self.probabilities.write(
-                    [Part(tile.inner.y, tile.inner.x, _kept(tile)) for tile in done]
-                )
+                self.probabilities.write([_part(tile, tile.probabilities) for tile in done])
             self.ledger.check_in_place()
             self.ledger.add_all([tile.entry() for tile in tiles])
+        self._added.update(tile.index for tile in tiles)
 
     def finish(self) -> None:
-        """Mark the run as finished; with failed tiles it stays open to be resumed."""
+        """Mark the run as finished; with failed tiles it stays open to be resumed.
+
+        Raises
+        ------
+        StoreWriteError, SlideChangedError
+            As in `add_all`; in the second case the tiles that were added are forgotten.
+        """
+        try:
+            self._watch.check_content()
+        except SlideChangedError:
+            self.ledger.drop(self._added)
+            raise
         with self._writing():
             self.ledger.check_in_place()
             self._flush()
@@ -287,16 +286,15 @@ class ResultStore:
                 os.sync()
             self._describe(complete=not self.ledger.failed)
 
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        stored = f"{len(self.ledger.entries)} tiles are stored. "
-        with named_in_errors(self.path, stored):
-            yield
+    def _writing(self) -> AbstractContextManager[None]:
+        return named_in_errors(self.path, f"{len(self.ledger.entries)} tiles are stored. ")
+
+    def _pyramids(self) -> list[GrowingPyramid]:
+        return [one for one in (self.pyramid, self.probabilities) if one is not None]
 
     def _flush(self) -> None:
-        self.pyramid.flush()
-        if self.probabilities is not None:
-            self.probabilities.flush()
+        for pyramid in self._pyramids():
+            pyramid.flush()
 
     def prediction(self) -> Prediction:
         """Return what is stored, as it fills."""
@@ -311,6 +309,7 @@ class ResultStore:
             slide=self.slide,
             failed=tuple(entry.error for entry in self.ledger.failed),
             probabilities=() if self.probabilities is None else self.probabilities.levels,
+            finished=is_finished(self._stated),
         )
 
     def close(self) -> None:
@@ -341,7 +340,7 @@ class ResultStore:
 
 
 def open_results(path: Path | str, name: str = "fat", *, slide: Slide | None = None) -> Prediction:
-    """Open a stored prediction, finished or not.
+    """Open a stored prediction; one that is not finished says so (`Prediction.finished`).
 
     Parameters
     ----------
@@ -378,26 +377,24 @@ def open_results(path: Path | str, name: str = "fat", *, slide: Slide | None = N
             f"Give the folder that 'napari-steatosis analyse' wrote."
         ) from error
     levels: list[Any] = [group[dataset["path"]] for dataset in multiscale["datasets"]]
-    transforms = multiscale["datasets"][0]["coordinateTransformations"]
-    by_type = {t["type"]: t[t["type"]] for t in transforms}
-    scale, shift = by_type["scale"], by_type.get("translation", [0.0, 0.0])
     kept = own.get("probabilities", False)
     return Prediction(
         name=name,
         levels=levels,
         classes=tuple(own["classes"]),
-        frame=Frame((scale[0], scale[1]), (shift[0], shift[1])),
+        frame=stored_frame(multiscale),
         provenance={**own["provenance"], "content": own["content"]},
         store=str(path),
         slide=slide,
         failed=tuple(own["failed"]),
         probabilities=stored_probabilities(Path(path), name) if kept else (),
+        finished=is_finished(own),
     )
 
 
-def _kept(tile: StoredTile) -> NDArray[np.uint8]:
-    if tile.probabilities is None:
+def _part(tile: StoredTile, pixels: NDArray[np.uint8] | None) -> Part:
+    if pixels is None:
         raise BadValueError(
             f"Tile {tile.index} comes without probabilities, which this results store keeps."
         )
-    return tile.probabilities
+    return Part(tile.inner.y, tile.inner.x, pixels)

@@ -18,6 +18,7 @@ from ..core.errors import (
     StoreMismatchError,
     StoreWriteError,
 )
+from ..core.geometry import Frame
 
 
 def attributes_of(group: zarr.Group) -> dict[str, Any]:
@@ -77,6 +78,25 @@ def empty_folder(folder: Path) -> None:
         shutil.rmtree(item) if item.is_dir() else item.unlink()
 
 
+def is_finished(stated: Mapping[str, Any]) -> bool:
+    """Say whether a run has come to its end.
+
+    Parameters
+    ----------
+    stated : mapping
+        What a store says of itself: it is complete, or lists what could not be read.
+    """
+    return bool(stated["complete"] or stated["failed"])
+
+
+def stored_frame(multiscale: Mapping[str, Any]) -> Frame:
+    """Return where the pixels of level 0 lie, as OME-NGFF states it for the axes y and x."""
+    transforms = multiscale["datasets"][0]["coordinateTransformations"]
+    by_type = {step["type"]: step[step["type"]] for step in transforms}
+    scale, shift = by_type["scale"], by_type.get("translation", [0.0, 0.0])
+    return Frame((scale[0], scale[1]), (shift[0], shift[1]))
+
+
 def image_levels(path: Path | None) -> int | None:
     """Return the number of levels of an image in the same group: labels must have as many."""
     if path is None:
@@ -86,8 +106,16 @@ def image_levels(path: Path | None) -> int | None:
     return len(multiscales[0]["datasets"]) if multiscales else None
 
 
+def list_label(labels: zarr.Group, name: str) -> None:
+    """Put a label image on the list that programs look for."""
+    listed = attributes_of(labels).get("labels", [])
+    names = [*(other for other in listed if other != name), name]
+    if names != listed:
+        labels.attrs["labels"] = names
+
+
 def refuse_other(
-    path: Path, stored: Mapping[str, Any], *, identity: Mapping[str, Any], probabilities: bool
+    path: Path, group: zarr.Group, *, identity: Mapping[str, Any], probabilities: bool
 ) -> None:
     """Raise `StoreMismatchError`, which names what differs, where a store is of another run.
 
@@ -95,13 +123,22 @@ def refuse_other(
     ----------
     path : Path
         Of the store.
-    stored : mapping
-        What it says of itself.
+    group : zarr.Group
+        Its label image; a new one is anybody's.
     identity : mapping
         Everything that the pixels depend on now.
     probabilities : bool
         Whether they are to be kept now.
     """
+    attributes = attributes_of(group)
+    stored = attributes.get("steatosis")
+    if stored is None and "multiscales" in attributes:
+        raise StoreMismatchError(
+            f"{path} already holds a label image {group.basename!r} that was not written by this "
+            f"program. Choose another output folder."
+        )
+    if stored is None:
+        return
     old, new = _flat(stored["identity"]), _flat(identity)
     differing = [key for key in sorted({*old, *new}) if old.get(key) != new.get(key)]
     if differing:

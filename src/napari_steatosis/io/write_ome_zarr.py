@@ -160,7 +160,7 @@ def _described(value: Prediction | LabelImage) -> tuple[LabelImage, dict[str, An
         "identity": {},
         "provenance": provenance,
         "classes": list(value.classes),
-        "complete": True,
+        "complete": value.finished and not value.failed,
         "content": provenance.get("content", ""),
         "failed": list(value.failed),
     }

@@ -90,6 +90,11 @@ def measure(
 
 def _flags(evidence: Evidence, measurements: tuple[Measurement, ...]) -> Iterator[str]:
     prediction, droplets = evidence.prediction, evidence.droplets
+    if not prediction.finished:
+        yield (
+            "The run is not finished: what it has not reached is not analysed, and every number "
+            "is of a part of the slide. Make the same run again to complete it."
+        )
     if failed := prediction.failed:
         more = len(failed) - FAILURES_NAMED
         yield (
