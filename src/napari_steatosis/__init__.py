@@ -35,9 +35,13 @@ PUBLIC = {
     "mask_of_polygons": "napari_steatosis.imaging:mask_of_polygons",
     "labels_of": "napari_steatosis.imaging:labels_of",
     "load_model": "napari_steatosis.models:load_model",
+    "export_model": "napari_steatosis.models:export_model",
     "segment": "napari_steatosis.pipelines.segment:segment",
+    "classify": "napari_steatosis.pipelines.classify:classify",
     "measure": "napari_steatosis.quantify:measure",
+    "measure_classes": "napari_steatosis.quantify:measure_classes",
     "analyse": "napari_steatosis.pipelines.analyse:analyse",
+    "cohort": "napari_steatosis.pipelines.cohort:cohort",
 }
 
 __all__ = ["PUBLIC", "__version__"]

@@ -91,7 +91,10 @@ def test_the_python_blocks_of_a_page_run_as_one_script(
 def test_the_shell_commands_of_a_page_exist_with_their_options(page: Path) -> None:
     known = {
         name: {
-            option for given in command.params for option in (*given.opts, *given.secondary_opts)
+            option
+            for own in (command, *getattr(command, "commands", {}).values())
+            for given in own.params
+            for option in (*given.opts, *given.secondary_opts)
         }
         for name, command in typer.main.get_command(app).commands.items()
     }

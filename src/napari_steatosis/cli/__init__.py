@@ -11,6 +11,8 @@ from .. import __version__
 from ..core.errors import SteatosisError
 from ._say import FAILED, say
 from .analyse import analyse
+from .cohort import cohort
+from .classify import classify
 from .demo import demo
 from .models import models
 from .slides import export, info, snapshot
@@ -22,8 +24,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (analyse, demo, info, export, snapshot, models):
+for command in (analyse, classify, demo, info, export, snapshot):
     app.command()(command)
+app.add_typer(models, name="models")
 
 
 def _version(asked: bool) -> None:

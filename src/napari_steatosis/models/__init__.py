@@ -9,16 +9,40 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..core.errors import UnknownNameError
+from ..core.errors import ModelFileError, UnknownNameError
 from ..core.table import Table
 
 if TYPE_CHECKING:
     from torch import nn
 
+    from ..core.model import Model
+    from ._foreign import ForeignModel
     from ._torch import TorchModel
 
 MODELS = Table("model", {"droplet-net": "napari_steatosis.models.droplet_net:DropletNet"})
 """Architecture to the class that builds it."""
+
+MODEL_FORMATS = Table(
+    "model format",
+    {
+        "torchscript": "napari_steatosis.models.torchscript:open_model",
+        "onnx": "napari_steatosis.models.onnx:open_model",
+        "bioimageio": "napari_steatosis.models.bioimageio:open_model",
+        "wsinfer": "napari_steatosis.models.wsinfer:open_model",
+    },
+)
+"""Formats of other programs: each opens a path, or gives None where it is of another format."""
+
+EXPORTS = Table(
+    "export format",
+    {
+        "torchscript": "napari_steatosis.models.torchscript:write_model",
+        "onnx": "napari_steatosis.models.onnx:write_model",
+        "bioimageio": "napari_steatosis.models.bioimageio:write_model",
+        "wsinfer": "napari_steatosis.models.wsinfer:write_model",
+    },
+)
+"""Formats of other programs that a model can be written in."""
 
 SHIPPED = ("steatosis-he", "steatosis-he-drawn")
 """Trained models that come with the package, the default first."""
@@ -51,25 +75,31 @@ def build(architecture: str, **parameters: Any) -> nn.Module:
 
 
 def load_model(
-    name_or_folder: str | Path, *, device: str = "auto", precision: str = "auto"
-) -> TorchModel:
+    name_or_path: str | Path, *, device: str = "auto", precision: str = "auto"
+) -> TorchModel | ForeignModel:
     """Return a trained model, ready to predict.
 
     Parameters
     ----------
-    name_or_folder : str or Path
-        One of `SHIPPED`, or a folder that `save_model` wrote.
+    name_or_path : str or Path
+        One of `SHIPPED`, a folder that `save_model` wrote, or a model of another program in
+        one of `MODEL_FORMATS`: a TorchScript or ONNX file with a JSON file beside it, a
+        bioimage.io package, a WSInfer folder.
     device : {"auto", "cpu", "cuda", "mps"}
         Where to compute; ``"auto"`` takes a GPU where there is one.
     precision : {"auto", "fp32", "bf16", "fp16"}
-        Arithmetic; ``"auto"`` takes what the device is fastest at.
+        Arithmetic; ``"auto"`` takes what the device is fastest at. A model of another program
+        computes in the precision that it was written in.
 
     Raises
     ------
     UnknownNameError
         Where no shipped model has this name and there is no such folder.
     ModelFileError
-        Where the folder is incomplete, damaged or of an architecture unknown here.
+        Where a file is missing, damaged, of an architecture or format unknown here, or where a
+        model does not say what must be known of it; the message says where to state it.
+    MissingPackageError
+        Where the format needs a package that is not installed.
     BadValueError
         Where the device or precision cannot be had.
 
@@ -80,7 +110,19 @@ def load_model(
     """
     from ._torch import TorchModel
 
-    return TorchModel.load(shipped_folder(name_or_folder), device=device, precision=precision)
+    path = shipped_folder(name_or_path)
+    if not (path / "model.json").is_file():
+        for name in MODEL_FORMATS:
+            model = MODEL_FORMATS[name](path, device=device, precision=precision)
+            if model is not None:
+                return model
+        if path.is_file():
+            raise ModelFileError(
+                f"{path} is no model of a format that is known here: {', '.join(MODEL_FORMATS)}, "
+                f"or a folder with model.json. Known files end in .pt, .pts, .torchscript, .onnx "
+                f"or .zip."
+            )
+    return TorchModel.load(path, device=device, precision=precision)
 
 
 def save_model(model: TorchModel, folder: str | Path) -> None:
@@ -93,6 +135,50 @@ def save_model(model: TorchModel, folder: str | Path) -> None:
     write_folder(Path(folder), model.spec, model.state)
 
 
+def export_model(
+    model: Model, path: str | Path, *, to: str, overwrite: bool = False, **about: Any
+) -> Path:
+    """Write a model in a format of other programs; it appears whole or not at all.
+
+    What is written takes pixels as the format has them and is equal to the model in float32 to
+    0.001 in probability, which is checked before anything is written.
+
+    Parameters
+    ----------
+    model : Model
+        Of this package: shipped, or from a folder that `save_model` wrote.
+    path : str or Path
+        File or folder to write.
+    to : str
+        Row of `EXPORTS`.
+    overwrite : bool
+        Replace what is there.
+    **about
+        For bioimage.io: `authors` (list of names), `licence` (an SPDX identifier).
+
+    Returns
+    -------
+    Path
+        What was written.
+
+    Raises
+    ------
+    UnknownNameError
+        Where there is no such format.
+    BadValueError
+        Where the path is taken, the format cannot hold such a model, or the model is not ours.
+    MissingPackageError
+        Where the format needs a package that is not installed.
+
+    Examples
+    --------
+    >>> export_model(load_model("steatosis-he-drawn", device="cpu"), "he.pt", to="torchscript").name
+    'he.pt'
+    """
+    EXPORTS[to](model, Path(path), overwrite=overwrite, **about)
+    return Path(path)
+
+
 def shipped_folder(name_or_folder: str | Path) -> Path:
     """Return the folder of a shipped model, or the folder that was given."""
     if str(name_or_folder) in SHIPPED:
@@ -101,6 +187,7 @@ def shipped_folder(name_or_folder: str | Path) -> Path:
     if not folder.exists() and len(folder.parts) == 1:
         raise UnknownNameError(
             f"There is no model named {str(name_or_folder)!r}, and no such folder. Shipped: "
-            f"{', '.join(SHIPPED)}. Or give the folder of a model that you trained."
+            f"{', '.join(SHIPPED)}. Or give the folder of a model that you trained, or the file "
+            f"or folder of a model of another program."
         )
     return folder

@@ -1,0 +1,1 @@
+"""bioimage.io packages: what their description says, and how one is written."""
