@@ -27,7 +27,6 @@ from napari_steatosis.imaging import drawn_liver, fit_stain
 from napari_steatosis.io._store import open_results
 from napari_steatosis.models import load_model
 from napari_steatosis.pipelines._plan import plan_segmentation
-from napari_steatosis.pipelines._tiles import read_tile
 from napari_steatosis.pipelines.segment import open_store, run, segment
 from napari_steatosis.quantify import measure
 
@@ -41,7 +40,7 @@ def fat_probability(plan):
     whole = np.full((plan.plane.height, plan.plane.width), np.nan, np.float32)
     for index in plan.tiles:
         tile = plan.grid[index]
-        probabilities = plan.model.predict(read_tile(plan, index).rgb[None])[0, 1]
+        probabilities = plan.model.predict(plan.plane.read(tile.outer)[None])[0, 1]
         whole[tile.inner.slices] = probabilities[tile.inner.within(tile.outer)]
     return whole
 
@@ -208,12 +207,12 @@ def test_tiles_near_the_focus_come_first_and_follow_it():
                 where[0] = (10.0, 10.0)
     assert seen[0] == Region(y=1152, x=1024, height=128, width=76)
     assert all(box.y >= 896 for box in seen[:5])
-    assert any(box.y == 0 and box.x == 0 for box in seen[5:9])  # two tiles were read ahead
-    assert len(seen) == len(plan.tiles)
+    assert any(box.y == 0 and box.x == 0 for box in seen[5:45])  # blocks under way come first
+    assert len(seen) == len({(box.y, box.x) for box in seen}) == len(plan.tiles)
 
 
 def test_stopping_leaves_a_store_that_can_be_resumed(tmp_path):
-    plan = plan_segmentation(disc_slide(), BrightnessModel(), tile_px=256)
+    plan = plan_segmentation(disc_slide(), BrightnessModel(), tile_px=64)
     with open_store(plan, tmp_path / "a.zarr") as results:
         taken = list(islice(run(plan, results), 4))
         assert not results.complete
@@ -223,12 +222,13 @@ def test_stopping_leaves_a_store_that_can_be_resumed(tmp_path):
         disc_slide(),
         BrightnessModel(),
         store=tmp_path / "a.zarr",
-        tile_px=256,
+        tile_px=64,
         on_progress=resumed.append,
     )
-    assert resumed[0].done == 5
-    assert len(resumed) == len(plan.tiles) - 4
-    straight = segment(disc_slide(), BrightnessModel(), tile_px=256)
+    stored = resumed[0].done - 1  # those of the batch that the run was stopped in are stored, too
+    assert 4 <= stored < len(plan.tiles)
+    assert len(resumed) == len(plan.tiles) - stored
+    straight = segment(disc_slide(), BrightnessModel(), tile_px=64)
     assert np.array_equal(level0(fat), level0(straight))
     assert fat.provenance["content"] == straight.provenance["content"]
 
@@ -241,7 +241,7 @@ from brightness_model import BrightnessModel
 from discs import disc_slide
 from discs import disc_slide
 from napari_steatosis.pipelines.segment import segment
-segment(disc_slide(), BrightnessModel(), store=sys.argv[1], tile_px=128,
+segment(disc_slide(), BrightnessModel(), store=sys.argv[1], tile_px=64,
         on_progress=lambda p: (print(p.done, flush=True), time.sleep(0.01)))
 """
 
@@ -249,7 +249,7 @@ segment(disc_slide(), BrightnessModel(), store=sys.argv[1], tile_px=128,
 def test_a_killed_run_resumes_to_the_same_bytes(tmp_path):
     script = KILLED.format(tests=TESTS)
     store = tmp_path / "killed.zarr"
-    for after in (3, 20, 41):
+    for after in (3, 230):
         process = subprocess.Popen(
             [sys.executable, "-c", script, str(store)], stdout=subprocess.PIPE, text=True
         )
@@ -261,8 +261,8 @@ def test_a_killed_run_resumes_to_the_same_bytes(tmp_path):
         assert process.returncode == -signal.SIGKILL
         with (store / "labels/fat/ledger.jsonl").open("ab") as file:
             file.write(b'{"tile": 9')  # a line torn by the kill
-    resumed = segment(disc_slide(), BrightnessModel(), store=store, tile_px=128)
-    straight = segment(disc_slide(), BrightnessModel(), store=tmp_path / "b.zarr", tile_px=128)
+    resumed = segment(disc_slide(), BrightnessModel(), store=store, tile_px=64)
+    straight = segment(disc_slide(), BrightnessModel(), store=tmp_path / "b.zarr", tile_px=64)
     for mine, other in zip(resumed.levels, straight.levels, strict=True):
         assert np.array_equal(np.asarray(mine[:]), np.asarray(other[:]))
     assert resumed.provenance["content"] == straight.provenance["content"]

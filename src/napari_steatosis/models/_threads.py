@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 
 def use_threads(count: int) -> None:
@@ -26,3 +28,31 @@ def use_threads(count: int) -> None:
         os.environ["OMP_NUM_THREADS"] = str(count)
     else:
         torch.set_num_threads(count)
+
+
+def threads() -> int:
+    """Return how many threads this process may compute with."""
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        return int(torch.get_num_threads())
+    asked = os.environ.get("OMP_NUM_THREADS", "")
+    return int(asked) if asked.isdigit() and int(asked) else _processors()
+
+
+@contextmanager
+def sharing(takers: int) -> Iterator[int]:
+    """Share the threads of this process evenly; give the number that each taker may use.
+
+    Each taker calls `use_threads` with it. Afterwards a thread has all of them again.
+    """
+    before = threads()
+    try:
+        yield max(1, before // takers)
+    finally:
+        use_threads(before)
+
+
+def _processors() -> int:
+    if hasattr(os, "sched_getaffinity"):  # not on Windows and macOS
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

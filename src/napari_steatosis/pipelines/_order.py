@@ -1,37 +1,44 @@
-"""The order of the tiles: from where the user looks, outward."""
+"""Where the user looks, and which tile is nearest to it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
+
+import numpy as np
+from numpy.typing import NDArray
 
 from ..core.grid import Grid
 
-Focus = Callable[[], "tuple[float, float] | None"]
+Point = tuple[float, float]
+Focus = Callable[[], "Point | None"]
 """Returns the point that the user looks at, (row, column) in px of the plane, or None."""
 
 
-def tiles_outward(grid: Grid, tiles: list[int], focus: Focus | None) -> Iterator[int]:
-    """Yield every tile once, the nearest to the current focus first.
+def nearest(grid: Grid, tiles: Collection[int], point: Point | None) -> int:
+    """Return the tile whose centre is nearest to a point; without one, the first.
 
-    The focus is asked before each tile, so the order follows a user who moves on. Without
-    one, tiles come in the order given.
+    Examples
+    --------
+    >>> nearest(Grid(100, 100, 10), [0, 55, 99], (52.0, 60.0))
+    55
     """
-    if focus is None:
-        yield from tiles
-        return
-    centres = {}
-    for index in tiles:
-        inner = grid[index].inner
-        centres[index] = (inner.y + inner.height / 2, inner.x + inner.width / 2)
-    left, seen_from = list(tiles), None
+    if point is None:
+        return min(tiles)
+    index = np.sort(np.fromiter(tiles, np.int64, len(tiles)))
+    return int(index[np.argmin(distance(grid, index, point))])
+
+
+def distance(grid: Grid, tiles: NDArray[np.int64], point: Point) -> NDArray[np.float64]:
+    """Return the distances of the centres of tiles from a point, px."""
+    row, column = np.divmod(tiles, grid.columns)
+    y, x = (row + 0.5) * grid.tile_px, (column + 0.5) * grid.tile_px
+    return np.hypot(y - point[0], x - point[1])
+
+
+def tiles_outward(grid: Grid, tiles: Iterable[int], focus: Focus | None) -> Iterator[int]:
+    """Yield every tile once, the nearest to the current focus first, which may move on."""
+    left = set(tiles)
     while left:
-        now = focus()
-        if now is not None and now != seen_from:
-            y, x = seen_from = now
-            left.sort(
-                key=lambda i: (centres[i][0] - y) ** 2 + (centres[i][1] - x) ** 2, reverse=True
-            )
-        elif seen_from is None:
-            left.reverse()
-            seen_from = (float("nan"), float("nan"))
-        yield left.pop()
+        tile = nearest(grid, left, None if focus is None else focus())
+        left.discard(tile)
+        yield tile

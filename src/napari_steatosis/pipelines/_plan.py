@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import hashlib
 import platform
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib.metadata import version
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .. import __version__
 from ..core.digest import digest
 from ..core.errors import BadValueError, NoTissueError
+from ..core.geometry import Region
 from ..core.grid import Grid
 from ..core.mask import Mask
-from ..core.model import Model
+from ..core.model import Model, StreamingModel
 from ..core.plane import Plane
 from ..core.slide import Slide
 from ..core.stain import StainTransform
+
+Border = Literal["reflect", "exclude"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +44,11 @@ class Plan:
         Where to analyse; None is everywhere.
     stain : StainTransform, optional
         Applied to each tile before the model.
+    border : {"reflect", "exclude"}
+        ``"reflect"``: the slide is mirrored at its edges. ``"exclude"``: pixels whose context
+        sticks out of the slide are not analysed.
+    probabilities : bool
+        Whether probabilities are stored beside the class map.
     """
 
     plane: Plane
@@ -48,6 +57,8 @@ class Plan:
     tiles: tuple[int, ...]
     within: Mask | None = None
     stain: StainTransform | None = None
+    border: Border = "reflect"
+    probabilities: bool = False
 
     @property
     def slide(self) -> Slide:
@@ -58,6 +69,34 @@ class Plan:
     def pixels(self) -> int:
         """Pixels of the plane that the tiles own."""
         return sum(t.inner.height * t.inner.width for t in map(self.grid.__getitem__, self.tiles))
+
+    def touches(self, region: Region) -> bool:
+        """Say whether a region of the plane holds anything to analyse."""
+        seen = self._with_context(region)
+        return seen is not None and (
+            self.within is None or self.within.touches(seen, self.plane.frame)
+        )
+
+    def left_out(self, region: Region) -> NDArray[np.bool_] | None:
+        """Return which pixels of a region are not analysed; None where all are."""
+        out = None if self.within is None else ~self.within.on(region, self.plane.frame)
+        if self.border == "exclude":
+            edge = np.ones((region.height, region.width), bool)
+            seen = self._with_context(region)
+            if seen is not None:
+                edge[seen.within(region)] = False
+            out = edge if out is None else out | edge
+        return out
+
+    def _with_context(self, region: Region) -> Region | None:
+        """Return the part of a region that may be analysed at this border."""
+        if self.border == "reflect":
+            return region
+        halo, plane = self.grid.halo_px, self.plane
+        height, width = plane.height - 2 * halo, plane.width - 2 * halo
+        if min(height, width) < 1:
+            return None
+        return region.intersect(Region(y=halo, x=halo, height=height, width=width))
 
     @cached_property
     def identity(self) -> dict[str, Any]:
@@ -82,6 +121,7 @@ class Plan:
             "stain": None if self.stain is None else self.stain.to_json(),
             "tile_px": self.grid.tile_px,
             "halo_px": self.grid.halo_px,
+            "border": self.border,
             "threshold": self.model.spec.threshold,
         }
 
@@ -122,7 +162,7 @@ def plan_segmentation(
     *,
     within: Mask | None = None,
     stain: StainTransform | None = None,
-    tile_px: int | None = None,
+    **options: Any,
 ) -> Plan:
     """Decide which tiles a segmentation of a slide computes.
 
@@ -136,9 +176,10 @@ def plan_segmentation(
         Where to analyse (tissue, regions); None is the whole slide.
     stain : StainTransform, optional
         Fitted on this slide.
-    tile_px : int, optional
-        Side of the square that one task owns, in px of the model's resolution. The result
-        does not depend on it beyond the model's stated tolerance.
+    **options
+        `tile_px` (int): side of the square that is stored at a time, px of the model's
+        resolution; the result does not depend on it beyond the model's stated tolerance.
+        `border` and `probabilities` as in `Plan`.
 
     Raises
     ------
@@ -147,28 +188,39 @@ def plan_segmentation(
     NoTissueError
         Where `within` leaves nothing to analyse.
     BadValueError
-        Where the model does not segment.
+        Where the model does not segment, or an option has a value that cannot be used.
     """
-    spec = model.spec
+    spec, tile_px = model.spec, options.pop("tile_px", None)
     if spec.task != "segmentation":
         raise BadValueError(f"The model {spec.name!r} is for {spec.task}, not segmentation.")
+    if options.get("border", "reflect") not in ("reflect", "exclude"):
+        raise BadValueError(f"border is 'reflect' or 'exclude', got {options['border']!r}.")
     plane = slide.at(spec.um_per_px)
     grid = Grid(
         plane.height,
         plane.width,
-        tile_px=spec.tile_px if tile_px is None else tile_px,
+        tile_px=_tile_px(model) if tile_px is None else tile_px,
         halo_px=spec.halo_px,
         multiple_px=spec.multiple_px,
     )
-    tiles = tuple(
-        tile.index for tile in grid if within is None or within.touches(tile.inner, plane.frame)
-    )
+    plan = Plan(plane, model, grid, (), within, stain, **options)
+    tiles = tuple(tile.index for tile in grid if plan.touches(tile.inner))
     if not tiles:
         raise NoTissueError(
             f"{slide.path}: there is nothing to analyse: no tissue was found, or the region "
             f"lies outside the slide. Check the region, or analyse without a tissue mask."
         )
-    return Plan(plane, model, grid, tiles, within, stain)
+    return replace(plan, tiles=tiles)
+
+
+def _tile_px(model: Model) -> int:
+    """Return the tile of a model; half of it where tiles are computed many at a time.
+
+    Smaller tiles follow the outline of the tissue closer, and cost nothing then.
+    """
+    half = model.spec.tile_px // 2
+    streams = isinstance(model, StreamingModel) and model.stream() is not None
+    return half if streams and half % model.spec.multiple_px == 0 else model.spec.tile_px
 
 
 def _mask_identity(mask: Mask) -> dict[str, Any]:

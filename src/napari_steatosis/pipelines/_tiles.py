@@ -1,91 +1,132 @@
-"""The task of one tile: read with its halo, normalise, predict, keep what the tile owns."""
+"""The task of a block of tiles: read, normalise, predict, keep what each tile owns."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..core.errors import UnreadableRegionError
-from ..core.grid import Tile
+from ..core.geometry import Region
+from ..core.model import Stream, StreamingModel
+from ..io._probability_pyramid import quantised
+from ..io._store import StoredTile
+from ._blocks import Block
 from ._plan import Plan
 
+BAND_PX = 512
+"""Rows that are read at a time: a whole row of the chunks of most files, px."""
 
-@dataclass(frozen=True, eq=False)
-class TilePixels:
-    """A tile that has been read.
+BATCH_PX = {True: 2**21, False: 2**24}
+"""Pixels that a model which does not stream is given at a time, on a processor, on a GPU."""
 
-    Parameters
-    ----------
-    tile : Tile
-        Which one.
-    rgb : (y, x, 3) uint8, optional
-        What the model is to see, `tile.outer`; None where it could not be read.
-    error : str
-        Why not.
+
+def compute(plan: Plan, block: Block) -> Iterator[list[StoredTile]]:
+    """Compute a block; yield its tiles as they are finished, one or more rows of it at a time.
+
+    An empty list is yielded now and then, so that the caller can look around. Where a part
+    of the slide cannot be read, the tiles that see it are results without pixels.
     """
-
-    tile: Tile
-    rgb: NDArray[np.uint8] | None
-    error: str = ""
-
-
-@dataclass(frozen=True, eq=False)
-class TileResult:
-    """A tile that has been analysed.
-
-    Parameters
-    ----------
-    tile : Tile
-        Which one.
-    classes : (y, x) uint8, optional
-        Stored values for `tile.inner`; None where the tile could not be read.
-    error : str
-        Why not.
-    """
-
-    tile: Tile
-    classes: NDArray[np.uint8] | None
-    error: str = ""
-
-
-def read_tile(plan: Plan, index: int) -> TilePixels:
-    """Read and normalise one tile of a plan; a damaged file is a result, not a crash."""
-    tile = plan.grid[index]
+    stream = plan.model.stream() if isinstance(plan.model, StreamingModel) else None
+    if stream is None:
+        yield from _batches(plan, block.tiles)
+        return
+    finished = 0
     try:
-        rgb = plan.plane.read(tile.outer)
-    except UnreadableRegionError as error:
-        return TilePixels(tile, None, str(error))
-    return TilePixels(tile, rgb if plan.stain is None else plan.stain.apply(rgb))
+        for tiles in _streamed(plan, block, stream):
+            finished += len(tiles)
+            yield tiles
+    except UnreadableRegionError:
+        yield from _batches(plan, block.tiles[finished:])
 
 
-def predict_tiles(plan: Plan, read: Sequence[TilePixels]) -> list[TileResult]:
-    """Analyse tiles of equal outer size in one batch; unreadable ones stay unreadable."""
-    good = [item for item in read if item.rgb is not None]
-    maps: list[NDArray[np.uint8]] = []
-    if good:
-        batch = np.stack([item.rgb for item in good if item.rgb is not None])
-        for item, probabilities in zip(good, plan.model.predict(batch), strict=True):
-            maps.append(_owned_classes(plan, item.tile, probabilities))
-    done = iter(maps)
-    return [
-        TileResult(item.tile, None if item.rgb is None else next(done), item.error) for item in read
-    ]
+def compute_all(plan: Plan, block: Block) -> list[StoredTile]:
+    """Compute a block at once: the task that a cluster worker is given."""
+    return [tile for tiles in compute(plan, block) for tile in tiles]
 
 
-def run_tiles(plan: Plan, indices: Sequence[int]) -> list[TileResult]:
-    """Read and analyse some tiles of a plan: the task that a cluster worker is given."""
-    return [predict_tiles(plan, [read_tile(plan, index)])[0] for index in indices]
+def _streamed(plan: Plan, block: Block, stream: Stream) -> Iterator[list[StoredTile]]:
+    outer, row = block.outer, 0
+    inner = _inner(plan, block, row)
+    waiting: list[NDArray[np.float32]] = []
+    first = outer.y  # row of the plane at which what waits begins
+    for band in _bands(outer):
+        found = stream.push(_pixels(plan, band), last=band.y_end == outer.y_end)
+        waiting.append(found)
+        end = first + sum(part.shape[1] for part in waiting)
+        if end < inner.y_end:
+            yield []
+        while row < block.rows and end >= inner.y_end:
+            rows = np.concatenate(waiting, 1) if len(waiting) > 1 else waiting[0]
+            left = inner.x - outer.x
+            owned = rows[:, inner.y - first : inner.y_end - first, left : left + inner.width]
+            yield _cut(plan, block.tiles_of(row), inner, owned)
+            waiting, first, row = [rows[:, inner.y_end - first :]], inner.y_end, row + 1
+            inner = _inner(plan, block, row) if row < block.rows else inner
 
 
-def _owned_classes(plan: Plan, tile: Tile, probabilities: NDArray[np.float32]) -> NDArray[np.uint8]:
-    own = probabilities[(slice(None), *tile.inner.within(tile.outer))]
-    classes = class_values(own, plan.model.spec.threshold)
-    if plan.within is not None:
-        classes[~plan.within.on(tile.inner, plan.plane.frame)] = 0
-    return classes
+def _bands(outer: Region) -> Iterator[Region]:
+    y = outer.y
+    while y < outer.y_end:
+        end = min((y // BAND_PX + 1) * BAND_PX, outer.y_end)
+        yield Region(y=y, x=outer.x, height=end - y, width=outer.width)
+        y = end
+
+
+def _inner(plan: Plan, block: Block, row: int) -> Region:
+    tiles = block.tiles_of(row)
+    start, end = plan.grid[tiles[0]].inner, plan.grid[tiles[-1]].inner
+    return Region(y=start.y, x=start.x, height=start.height, width=end.x_end - start.x)
+
+
+def _batches(plan: Plan, tiles: Sequence[int]) -> Iterator[list[StoredTile]]:
+    """Compute tiles one by one, as many of one size in a batch as are worth while."""
+    side = plan.grid.tile_px + 2 * plan.grid.halo_px
+    count = max(1, BATCH_PX[plan.model.arithmetic["device"] == "cpu"] // side**2)
+    for start in range(0, len(tiles), count):
+        yield _batch(plan, tiles[start : start + count])
+
+
+def _batch(plan: Plan, tiles: Sequence[int]) -> list[StoredTile]:
+    done, seen = [], defaultdict(list)
+    for tile in map(plan.grid.__getitem__, tiles):
+        try:
+            rgb = _pixels(plan, tile.outer)
+        except UnreadableRegionError as error:
+            done.append(StoredTile(tile.index, tile.inner, None, error=str(error)))
+        else:
+            seen[rgb.shape].append((tile, rgb))
+    for alike in seen.values():
+        found = plan.model.predict(np.stack([rgb for _, rgb in alike]))
+        for (tile, _), probabilities in zip(alike, found, strict=True):
+            owned = probabilities[(slice(None), *tile.inner.within(tile.outer))]
+            done += _cut(plan, range(tile.index, tile.index + 1), tile.inner, owned)
+    return done
+
+
+def _pixels(plan: Plan, region: Region) -> NDArray[np.uint8]:
+    rgb = plan.plane.read(region)
+    return rgb if plan.stain is None else plan.stain.apply(rgb)
+
+
+def _cut(
+    plan: Plan, tiles: range, inner: Region, probabilities: NDArray[np.float32]
+) -> list[StoredTile]:
+    """Turn the probabilities of neighbouring tiles into what is stored of each."""
+    classes = class_values(probabilities, plan.model.spec.threshold)
+    left_out = plan.left_out(inner)
+    if left_out is not None:
+        classes[left_out] = 0
+    kept = quantised(probabilities, classes) if plan.probabilities else None
+    done = []
+    for index in tiles:
+        own = plan.grid[index].inner
+        place = own.within(inner)
+        part = None if kept is None else np.ascontiguousarray(kept[(slice(None), *place)])
+        done.append(StoredTile(index, own, np.ascontiguousarray(classes[place]), part))
+    return done
 
 
 def class_values(probabilities: NDArray[np.float32], threshold: float) -> NDArray[np.uint8]:

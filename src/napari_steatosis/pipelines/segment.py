@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,14 +16,19 @@ from ..core.model import Model
 from ..core.prediction import Prediction
 from ..core.slide import Slide
 from ..core.stain import StainTransform
-from ..io._store import Header, ResultStore
+from ..io._store import Header, ResultStore, StoredTile
+from ._blocks import blocks_of
 from ._cluster import model_on, on_cluster
-from ._order import Focus, tiles_outward
+from ._crew import Crew
+from ._order import Focus
 from ._plan import Plan, plan_segmentation
-from ._tiles import TilePixels, TileResult, predict_tiles, read_tile, run_tiles
+from ._tiles import compute_all
 
-AHEAD = 2
-"""Tiles read ahead of the model."""
+PLANNED = ("tile_px", "border", "probabilities")
+"""Options of `segment` that the plan takes."""
+
+PART_TILES = 16
+"""Tiles of the largest part of a run that a cluster worker is given at a time."""
 
 
 @dataclass(frozen=True)
@@ -93,9 +96,9 @@ def segment(
     stain : StainTransform, optional
         Fitted on this slide.
     **options
-        `tile_px` (int), `overwrite` (bool), `client` (a dask ``Client`` that computes the
-        tiles), `on_progress` (called with a `Progress` after each tile), `focus` and
-        `should_stop` as in `run`.
+        `tile_px`, `border` and `probabilities` as in `plan_segmentation`; `overwrite` (bool),
+        `client` (a dask ``Client`` that computes the tiles), `on_progress` (called with a
+        `Progress` after each tile), `focus` and `should_stop` as in `run`.
 
     Returns
     -------
@@ -120,11 +123,11 @@ def segment(
     >>> fat.classes
     ('tissue', 'fat')
     """
-    tile_px, overwrite = options.pop("tile_px", None), options.pop("overwrite", False)
-    on_progress = options.pop("on_progress", None)
+    overwrite, on_progress = options.pop("overwrite", False), options.pop("on_progress", None)
+    asked = {key: options.pop(key) for key in PLANNED if key in options}
     if options.get("client") is not None:
         model = model_on(options["client"], model)
-    plan = plan_segmentation(slide, model, within=within, stain=stain, tile_px=tile_px)
+    plan = plan_segmentation(slide, model, within=within, stain=stain, **asked)
     with open_store(plan, store, overwrite=overwrite) as results:
         for progress in run(plan, results, **options):
             if on_progress is not None:
@@ -144,6 +147,7 @@ def open_store(plan: Plan, path: str | Path | None, *, overwrite: bool = False) 
         classes=plan.model.spec.classes,
         identity=plan.identity,
         provenance=plan.provenance,
+        probabilities=plan.probabilities,
     )
     return ResultStore(path, header, slide=plan.slide, overwrite=overwrite)
 
@@ -179,24 +183,20 @@ def run(
     left = [index for index in plan.tiles if index not in finished]
     done, mpx, began = len(plan.tiles) - len(left), 0.0, time.perf_counter()
     if left:
-        order = tiles_outward(plan.grid, left, focus)
         computed = (
-            _on_this_machine(plan, order)
+            Crew(plan, left, focus).results(should_stop)
             if client is None
-            else _on(client, plan, order, should_stop)
+            else _on(client, plan, left, should_stop)
         )
-        try:
-            for result in computed:
-                _store(results, result)
-                done += 1
-                inner = result.tile.inner
-                mpx += inner.height * inner.width / 1e6
-                seconds = time.perf_counter() - began
-                yield Progress(done, len(plan.tiles), inner, mpx, seconds, result.error)
+        with closing(computed):
+            for tiles in computed:
+                results.add_all(tiles)
+                for tile in tiles:
+                    done, mpx = done + 1, mpx + tile.inner.height * tile.inner.width / 1e6
+                    seconds = time.perf_counter() - began
+                    yield Progress(done, len(plan.tiles), tile.inner, mpx, seconds, tile.error)
                 if should_stop():
                     return
-        finally:
-            computed.close()
         if done < len(plan.tiles):
             return  # stopped while it waited
     if left or not results.complete:
@@ -213,36 +213,10 @@ def incomplete(plan: Plan, prediction: Prediction) -> IncompleteRunError:
     )
 
 
-def _store(results: ResultStore, result: TileResult) -> None:
-    if result.classes is None:
-        results.add_failure(result.tile.index, result.error)
-    else:
-        results.add(result.tile.index, result.tile.inner, result.classes)
-
-
-def _on_this_machine(plan: Plan, order: Iterable[int]) -> Generator[TileResult, None, None]:
-    """Read ahead in a thread while the model works."""
-    with ThreadPoolExecutor(1, thread_name_prefix="read-tiles") as pool:
-        waiting: deque[Future[TilePixels]] = deque()
-        indices = iter(order)
-        try:
-            while True:
-                while len(waiting) < AHEAD and (index := next(indices, None)) is not None:
-                    waiting.append(pool.submit(read_tile, plan, index))
-                if not waiting:
-                    return
-                yield from predict_tiles(plan, [waiting.popleft().result()])
-        finally:
-            for future in waiting:
-                future.cancel()
-
-
 def _on(
-    client: Any, plan: Plan, order: Iterable[int], should_stop: Callable[[], bool]
-) -> Generator[TileResult, None, None]:
-    """Compute on a dask cluster, a tile at a time."""
-    work = ([index] for index in order)
-    parts = on_cluster(client, plan, work=work, task=run_tiles, should_stop=should_stop)
-    with closing(parts):
-        for results in parts:
-            yield from results
+    client: Any, plan: Plan, tiles: Iterable[int], should_stop: Callable[[], bool]
+) -> Generator[list[StoredTile], None, None]:
+    """Compute on a dask cluster, a block at a time."""
+    takers = max(1, sum(client.nthreads().values()))
+    work = blocks_of(plan.grid, tiles, takers=takers, most=PART_TILES)
+    return on_cluster(client, plan, work=work, task=compute_all, should_stop=should_stop)

@@ -1,0 +1,121 @@
+"""Bands of rows through a network: no pixel is computed twice, whatever the height.
+
+A tile that is computed by itself needs its halo again on all four sides. A band needs it on
+the left and on the right only: every step keeps the few rows that its next ones still need.
+The result is that of the whole image, to the last bit.
+"""
+
+from __future__ import annotations
+
+import weakref
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ._band import Band
+from ._steps import NotLocalError, Step, steps_of
+
+PASS_PX = 2**19
+"""Pixels of the image that go through the network at a time: few enough for the caches."""
+
+PASS_ROWS = 32
+"""Rows of a pass are a multiple of this, so that the coarse levels of a network get whole rows."""
+
+_known: weakref.WeakKeyDictionary[nn.Module, list[Step] | None] = weakref.WeakKeyDictionary()
+
+
+def stream_of(network: nn.Module, dtype: torch.dtype) -> BandStream | None:
+    """Begin an image; None where the network cannot be computed in bands.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+        In evaluation mode, on the CPU; maps RGB of 0 to 255 to logits.
+    dtype : torch.dtype
+        Of its weights.
+    """
+    if network not in _known:
+        try:
+            _known[network] = steps_of(network)
+        except NotLocalError:
+            _known[network] = None
+    steps = _known[network]
+    return None if steps is None else BandStream(steps, dtype)
+
+
+class BandStream:
+    """A network at work on one image; see `napari_steatosis.core.model.Stream`."""
+
+    def __init__(self, steps: list[Step], dtype: torch.dtype) -> None:
+        self._steps, self._dtype = steps, dtype
+        self._bands = [Band() for _ in range(len(steps) + 1)]
+        users: list[list[int]] = [[] for _ in self._bands]
+        for j, step in enumerate(steps):
+            for i in set(step.inputs):
+                users[i].append(j)
+        self._users = users
+
+    @torch.inference_mode()
+    def push(self, rgb: NDArray[np.uint8], *, last: bool = False) -> NDArray[np.float32]:
+        """Take the next rows, ``(rows, x, 3) uint8``; give what can be computed now."""
+        count = max(1, PASS_PX // (rgb.shape[1] * PASS_ROWS)) * PASS_ROWS
+        found = [
+            probabilities(self._advance(rgb[y : y + count], last=last and y + count >= len(rgb)))
+            for y in range(0, len(rgb), count)
+        ]
+        return np.concatenate(found, 1)
+
+    def _advance(self, rgb: NDArray[np.uint8], *, last: bool) -> Tensor:
+        image = torch.from_numpy(np.array(rgb[None], order="C")).permute(0, 3, 1, 2)
+        bands = self._bands
+        bands[0].append(image.to(self._dtype), bands[0].reserve(len(rgb)))
+        for j, step in enumerate(self._steps):
+            self._run(step, bands[j + 1], last)
+            for i in step.inputs:
+                bands[i].drop(min(self._next_row(i, user) for user in self._users[i]))
+        out = bands[-1]
+        if out.first == out.end:
+            return image.new_empty((1, 1, 0, rgb.shape[1]), dtype=torch.float32)
+        rows = out.rows(out.first, out.end)
+        out.drop(out.end)
+        return rows
+
+    def _run(self, step: Step, out: Band, last: bool) -> None:
+        bands = [self._bands[i] for i in step.inputs]
+        height = min(band.end for band in bands)
+        if step.grow > 1:
+            first, end = out.end // step.grow, height
+            count = (end - first) * step.grow
+        else:
+            below = step.pad if last else 0
+            count = (height + step.pad + below - step.kernel) // step.stride + 1 - out.end
+            first = out.end * step.stride - step.pad
+            end = first + (count - 1) * step.stride + step.kernel
+        if count <= 0:
+            return
+        inputs = [band.rows(max(0, first), min(end, height)) for band in bands]
+        if first < 0 or end > height:
+            around = (0, 0, max(0, -first), max(0, end - height))
+            inputs = [F.pad(rows, around, value=step.fill) for rows in inputs]
+        place = out.reserve(count)
+        out.append(step.run(inputs, place), place)
+
+    def _next_row(self, value: int, user: int) -> int:
+        """Return the first row of a value that a step will still need."""
+        step, done = self._steps[user], self._bands[user + 1].end
+        if step.grow > 1:
+            return done // step.grow
+        return min(self._bands[value].end, max(0, done * step.stride - step.pad))
+
+
+def probabilities(logits: Tensor) -> NDArray[np.float32]:
+    """Map logits ``(1, channel, y, x)`` to ``(class, y, x)``, summing to 1 over the classes."""
+    if logits.shape[1] > 1:
+        return logits[0].float().softmax(0).numpy()
+    found = torch.empty((2, *logits.shape[2:]), dtype=torch.float32)
+    found[1] = logits[0, 0].float().sigmoid_()
+    torch.sub(1.0, found[1], out=found[0])
+    return found.numpy()
