@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from ..core.errors import SteatosisError
+from ..core.errors import SteatosisError, StoreWriteError
 from ..core.report import RESEARCH_USE, Report
 from ._say import FAILED, say
 
@@ -93,6 +93,8 @@ def print_report(path: Path, report: Report, as_json: bool) -> None:
 
 
 def _text_of(error: Exception, out: Path) -> str:
+    if isinstance(error, StoreWriteError):
+        return f"{error} (--out names the folder.)"
     if isinstance(error, SteatosisError):
         return str(error)
     return (
