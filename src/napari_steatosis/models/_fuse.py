@@ -92,6 +92,11 @@ class _Readers(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.count: Counter[int] = Counter()
         self._alive: list[Tensor] = []
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        # Skipping imports triton, whose LLVM ends a process that Mesa draws in with its own.
+        return False
+
     def __torch_dispatch__(
         self,
         func: Any,
