@@ -43,6 +43,8 @@ class AnalyseForm(Container):
         The window.
     """
 
+    title = "Analyse slide"
+
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
         super().__init__(labels=False)
         self.viewer = napari_viewer
@@ -61,7 +63,7 @@ class AnalyseForm(Container):
     def _build(self) -> None:
         self.slide = ComboBox(label="Slide", choices=self._slides, nullable=True)
         self.pixel_size = FloatSpinBox(label="Pixel size (µm)", min=0, max=20, step=0.05)
-        self.model = ComboBox(label="Model", choices=[*SHIPPED, CHOOSE])
+        self.model = self._model_field()
         self.region = ComboBox(label="Region", choices=[WHOLE, VIEW, SHAPES])
         self.shapes = ComboBox(label="Shapes", choices=self._shapes, nullable=True)
         self.exclude = ComboBox(label="Leave out", choices=self._shapes, nullable=True)
@@ -74,7 +76,8 @@ class AnalyseForm(Container):
         self._rows = Rows()
         self._rows.add(self.slide)
         self._rows.add(self.pixel_size, self.scale_source)
-        for widget in (self.model, self.region, self.shapes, self.exclude, self.folder):
+        fields = (self.model, *self._own_fields(), self.region, self.shapes, self.exclude)
+        for widget in (*fields, self.folder):
             self._rows.add(widget)
         self._rows.add(self.replace)
         buttons = Container(widgets=[self.run, self.cancel], layout="horizontal", labels=False)
@@ -88,6 +91,13 @@ class AnalyseForm(Container):
         layout.addWidget(QLabel(RESEARCH_USE))
         self.native.setMinimumWidth(WIDTH_PX)
         self._explain()
+
+    def _model_field(self) -> Any:
+        return ComboBox(label="Model", choices=[*SHIPPED, CHOOSE])
+
+    def _own_fields(self) -> tuple[Any, ...]:
+        """Return the fields that only a form derived from this one has."""
+        return ()
 
     def _explain(self) -> None:
         spin = self.pixel_size.native
@@ -244,7 +254,7 @@ class AnalyseForm(Container):
         self._image, self._focus = self.slide.value, Focus(request.slide)
         self._look()
         self.panel.begin()
-        self._launch(self._analysis(request), "Analyse slide", self._analysed)
+        self._launch(self._analysis(request), self.title, self._analysed)
 
     @property
     def is_running(self) -> bool:

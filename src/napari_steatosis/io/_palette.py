@@ -19,6 +19,10 @@ SPARE_COLOURS: tuple[tuple[int, int, int, int], ...] = (
     (230, 159, 0, 255),
     (86, 80, 200, 255),
     (213, 94, 0, 255),
+    (204, 121, 167, 255),
+    (0, 114, 178, 255),
+    (150, 150, 40, 255),
+    (140, 70, 60, 255),
 )
 """For classes without a colour of their own, in order."""
 
