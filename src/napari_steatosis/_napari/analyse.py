@@ -295,10 +295,12 @@ class AnalyseForm(Container):
         return steps
 
     def _happened(self, event: Event) -> None:
-        from ..pipelines.analyse import Began, Ended, Stage
+        from ..pipelines.analyse import Began, Ended, Share, Stage
 
         if isinstance(event, Stage):
-            self.panel.say(f"{event.text}…")
+            self.panel.begin_stage(event.text)
+        elif isinstance(event, Share):
+            self.panel.show_share(event.done)
         elif isinstance(event, Began):
             self._add_labels(event)
         elif isinstance(event, Ended):

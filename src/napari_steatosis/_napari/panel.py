@@ -53,6 +53,7 @@ class Panel(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
+        self._stage = ""
         self.bar = QProgressBar()
         self.bar.setTextVisible(True)
         self.status = wrapped_label()
@@ -78,6 +79,17 @@ class Panel(QWidget):
         """Show that nothing runs."""
         self.bar.setRange(0, 1)
         self.bar.reset()
+
+    def begin_stage(self, text: str) -> None:
+        """Show that a step without tiles has begun."""
+        self._stage = text
+        self.say(f"{text}…")
+
+    def show_share(self, done: float) -> None:
+        """Show how far that step is."""
+        self.bar.setRange(0, 100)
+        self.bar.setValue(int(100 * done))
+        self.say(f"{self._stage}… {100 * done:.0f} %")
 
     def say(self, text: str) -> None:
         """Show a status line."""
