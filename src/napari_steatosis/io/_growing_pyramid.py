@@ -122,9 +122,8 @@ class GrowingPyramid:
         return self._writers[0]
 
     def clear_coarse(self) -> None:
-        """Empty every level but the finest, and remove what a killed process left half-written."""
+        """Empty every level but the finest."""
         assert self._writers is not None
-        self.finest.remove_partial()
         for level, writer in enumerate(self._writers[1:], start=1):
             writer.remove_all()
             if self.levels[level] is not self._stored[level]:

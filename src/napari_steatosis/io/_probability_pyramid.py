@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -83,8 +84,19 @@ def probability_metadata(
     return metadata
 
 
-def stored_probabilities(path: Path, name: str) -> list[Any]:
-    """Return the levels, (class, y, x) uint8, of the probabilities in a results store."""
+def stored_probabilities(path: Path, name: str, stated: Mapping[str, Any]) -> list[Any]:
+    """Return the levels, (class, y, x) uint8, of the probabilities in a results store.
+
+    Parameters
+    ----------
+    path : Path
+        Of the store.
+    name : str
+        Of the class map.
+    stated : mapping
+        What the store says of itself: whether there are any.
+    """
+    if not stated.get("probabilities", False):
+        return []
     group: Any = zarr.open_group(str(path / probability_name(name)), mode="r")
-    datasets = group.attrs["multiscales"][0]["datasets"]
-    return [group[dataset["path"]] for dataset in datasets]
+    return [group[dataset["path"]] for dataset in group.attrs["multiscales"][0]["datasets"]]

@@ -8,10 +8,9 @@ Layout (OME-NGFF 0.4, so other programs read it too)::
     liver_017.zarr/fat-probability/0, 1 ...    where asked for: (class, y, x) uint8 pyramid
 
 Chunks are replaced atomically (written beside and renamed), the ledger line follows the pixels,
-and one process at a time may write. What is promised: a killed process loses no tile that it
-has recorded. When the power fails, the system may lose pixels whose line it kept; so a run that
-is taken up compares every recorded tile with its hash, and computes again what does not fit.
-Only a store whose bytes the system has confirmed is marked as complete.
+one process at a time may write. A killed process loses no tile that it has recorded. When the
+power fails, the system may lose pixels whose line it kept: a run that is taken up compares every
+recorded tile with its hash. A store is marked as complete when its bytes are on the disk.
 """
 
 from __future__ import annotations
@@ -53,6 +52,7 @@ from ._store_folder import (
     named_in_errors,
     open_root,
     refuse_other,
+    remove_partial,
     stored_frame,
 )
 from ._stored_check import check_stored, hash_of
@@ -191,12 +191,13 @@ class ResultStore:
         return None if self.path is None else self.path.joinpath(*names)
 
     def _open_labels(self, root: zarr.Group, path: Path, *, overwrite: bool) -> zarr.Group:
-        header, folder = self.header, path / "labels" / self.header.name
-        labels = root.require_group("labels")
+        header, labels = self.header, root.require_group("labels")
+        folder = path / "labels" / header.name
         folder.mkdir(parents=True, exist_ok=True)
         self._lock = lock_folder(folder, path)
         if overwrite:
             empty_folder(folder)
+        remove_partial(folder)
         group = labels.require_group(header.name)
         refuse_other(path, group, identity=header.identity, probabilities=header.probabilities)
         list_label(labels, header.name)
@@ -205,9 +206,11 @@ class ResultStore:
 
     def _open_probabilities(self, root: zarr.Group) -> GrowingPyramid:
         header, name = self.header, probability_name(self.header.name)
-        group = root.require_group(name)
+        group, folder = root.require_group(name), self._folder(name)
+        if folder is not None:
+            remove_partial(folder)
         shape = (len(header.classes), *header.shape)
-        pyramid = GrowingPyramid.open(group, shape, self._folder(name))
+        pyramid = GrowingPyramid.open(group, shape, folder)
         if "multiscales" not in group.attrs:
             group.attrs.update(
                 probability_metadata(header.name, header.classes, header.frame, pyramid.count)
@@ -377,7 +380,6 @@ def open_results(path: Path | str, name: str = "fat", *, slide: Slide | None = N
             f"Give the folder that 'napari-steatosis analyse' wrote."
         ) from error
     levels: list[Any] = [group[dataset["path"]] for dataset in multiscale["datasets"]]
-    kept = own.get("probabilities", False)
     return Prediction(
         name=name,
         levels=levels,
@@ -387,7 +389,7 @@ def open_results(path: Path | str, name: str = "fat", *, slide: Slide | None = N
         store=str(path),
         slide=slide,
         failed=tuple(own["failed"]),
-        probabilities=stored_probabilities(Path(path), name) if kept else (),
+        probabilities=stored_probabilities(Path(path), name, own),
         finished=is_finished(own),
     )
 

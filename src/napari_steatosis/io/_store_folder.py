@@ -70,6 +70,12 @@ def lock_folder(folder: Path, path: Path) -> FileLock:
 LOCK = "writer.lock"
 
 
+def remove_partial(folder: Path) -> None:
+    """Remove the files that a killed process had not yet renamed into place."""
+    for file in folder.glob("*.partial"):
+        file.unlink()
+
+
 def empty_folder(folder: Path) -> None:
     """Remove what a folder holds, but not the lock."""
     for item in folder.iterdir():

@@ -67,6 +67,8 @@ class ChunkWriter:
         self._codec_name = codec_name(array)
         self._shape, self._chunks = array.shape, array.chunks
         self._encode_key = array.metadata.encode_chunk_key
+        with suppress(FileNotFoundError):
+            os.unlink(self._partial)  # of a process that was killed
 
     def write(self, parts: Sequence[Part]) -> None:
         """Write parts that do not overlap; a chunk that several of them touch is written once."""
@@ -128,16 +130,10 @@ class ChunkWriter:
                     os.unlink(self._path((*plane, row, column)))
 
     def remove_all(self) -> None:
-        """Remove every chunk, and what a killed process left half-written."""
+        """Remove every chunk."""
         for entry in self.folder.iterdir():
             if entry.is_dir():
                 shutil.rmtree(entry)
-        self.remove_partial()
-
-    def remove_partial(self) -> None:
-        """Remove what a killed process left half-written."""
-        with suppress(FileNotFoundError):
-            os.unlink(self._partial)
 
     def _put(self, index: tuple[int, ...], chunk: NDArray[np.uint8]) -> None:
         path = self._path(index)
