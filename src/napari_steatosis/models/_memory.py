@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import sys
 
+import psutil  # not when it is needed: without memory nothing can be imported
 import torch
 
 LACKING = (
@@ -15,6 +17,13 @@ LACKING = (
     "bad allocation",
 )
 """What the messages of allocators have in common; only CUDA has an error of its own."""
+
+
+UNSAID = "could not create a primitive"
+"""oneDNN says this when it has no memory, and also of layers that it does not know."""
+
+LITTLE = 2**30
+"""Bytes; with less than this left on the CPU, memory is the cause."""
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -29,7 +38,12 @@ def is_out_of_memory(error: BaseException) -> bool:
     """
     if isinstance(error, MemoryError | torch.cuda.OutOfMemoryError):
         return True
-    return isinstance(error, RuntimeError) and any(w in str(error).lower() for w in LACKING)
+    if not isinstance(error, RuntimeError):
+        return False
+    said = str(error).lower()
+    return any(words in said for words in LACKING) or (
+        UNSAID in said and free_bytes("cpu") < LITTLE
+    )
 
 
 def free_bytes(device: str) -> int:
@@ -45,8 +59,6 @@ def free_bytes(device: str) -> int:
         return free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
     if device == "mps":
         return torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory()
-    import psutil
-
     free = int(psutil.virtual_memory().available)
     if sys.platform != "win32":
         import resource
@@ -58,8 +70,12 @@ def free_bytes(device: str) -> int:
 
 
 def empty_cache(device: str) -> None:
-    """Give back to the device what torch keeps for the next pass."""
+    """Give back what torch, or the C library, keeps for the next pass."""
     if device.startswith("cuda"):
         torch.cuda.empty_cache()
     elif device == "mps":
         torch.mps.empty_cache()
+    elif sys.platform == "linux":
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # of glibc; others need none
+        if trim is not None:
+            trim(0)
