@@ -75,3 +75,7 @@ class ClusterError(SteatosisError, RuntimeError):
 
 class NoMemoryError(SteatosisError, MemoryError):
     """The memory of a device cannot hold what must be computed at once."""
+
+
+class SteatosisWarning(RuntimeWarning):
+    """Something is worse than it need be, and the user can mend it; the work goes on."""
