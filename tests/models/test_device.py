@@ -8,7 +8,7 @@ import sys
 import pytest
 import torch
 
-from napari_steatosis.core.errors import BadValueError
+from napari_steatosis.core.errors import BadValueError, SteatosisWarning
 from napari_steatosis.models._device import choose_compute
 from napari_steatosis.models._gpus import Gpu, Machine, runs_on, this_machine
 
@@ -84,7 +84,9 @@ def test_a_mac_computes_on_its_gpu_in_single_precision():
     ],
 )
 def test_the_cpu_never_stands_in_silently(machine: Machine, cause: str, remedy: str):
-    chosen = choose_compute(machine=machine)
+    with pytest.warns(SteatosisWarning) as warned:
+        chosen = choose_compute(machine=machine)
+    assert [str(one.message) for one in warned] == [chosen.warning]
     assert chosen.device == "cpu"
     assert "the GPU here cannot be used" in chosen.reason
     assert cause in chosen.warning
@@ -97,11 +99,10 @@ def test_the_cpu_never_stands_in_silently(machine: Machine, cause: str, remedy: 
 
 
 def test_the_name_of_the_gpu_is_in_the_warning():
-    assert (
-        "NVIDIA GTX 1080 (compute capability 6.1)"
-        in choose_compute(machine=with_gpus(PASCAL)).warning
-    )
-    assert "NVIDIA RTX 5090: " in choose_compute(machine=with_a_fault()).warning
+    with pytest.warns(SteatosisWarning, match=r"NVIDIA GTX 1080 \(compute capability 6.1\)"):
+        choose_compute(machine=with_gpus(PASCAL))
+    with pytest.warns(SteatosisWarning, match="NVIDIA RTX 5090: "):
+        choose_compute(machine=with_a_fault())
 
 
 def test_without_a_gpu_nothing_is_warned_of():

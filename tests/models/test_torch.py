@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from napari_steatosis.core.errors import BadValueError, ModelFileError
+from napari_steatosis.core.errors import BadValueError, ModelFileError, SteatosisWarning
 from napari_steatosis.core.model import Model
 from napari_steatosis.models import build, load_model, save_model
 from napari_steatosis.models._batches import MOST_PX
@@ -97,7 +97,7 @@ def test_values_beyond_half_precision_are_said_not_returned(model: TorchModel):
 def test_a_gpu_that_is_not_used_is_warned_of(folder: Path, monkeypatch):
     machine = Machine(build="PyTorch 2.9.0+cpu", nvidia=("NVIDIA GeForce RTX 5090",))
     monkeypatch.setattr("napari_steatosis.models._device.this_machine", lambda: machine)
-    with pytest.warns(RuntimeWarning, match=r"RTX 5090.*built without CUDA") as caught:
+    with pytest.warns(SteatosisWarning, match=r"RTX 5090.*built without CUDA") as caught:
         model = load_model(folder)
     assert len(caught) == 1
     assert str(caught[0].message) == model.compute.warning

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
+
+from ..core.errors import SteatosisWarning
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
@@ -20,7 +23,7 @@ say = Console(stderr=True, highlight=False)
 """Progress and messages go to standard error; standard output is for results."""
 
 Model = Annotated[str, typer.Option(help="Name of a shipped model, or folder of your own.")]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")]
 Precision = Annotated[str, typer.Option(help="auto, fp32, bf16 or fp16.")]
 
 Mpp = Annotated[
@@ -33,6 +36,17 @@ Srgb = Annotated[
 Swap = Annotated[
     bool, typer.Option("--swap-red-blue", help="Put right a file whose red and blue are swapped.")
 ]
+
+
+_show_others = warnings.showwarning
+
+
+def show_warning(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+    """Print a warning of this package as a sentence, without the line of code it came from."""
+    if issubclass(category, SteatosisWarning):
+        say.print(f"Warning: {message}", style="yellow", markup=False)
+    else:
+        _show_others(message, category, *where, **more)
 
 
 @dataclass

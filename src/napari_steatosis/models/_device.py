@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 
 import torch
 
-from ..core.errors import BadValueError
+from ..core.errors import BadValueError, SteatosisWarning
 from ._gpus import Gpu, Machine, this_machine
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -69,6 +70,11 @@ def choose_compute(
     BadValueError
         Where a name is unknown or the device is not there, with what can be done about it.
 
+    Warns
+    -----
+    SteatosisWarning
+        Where ``"auto"`` takes the CPU although there is a GPU: why, and what to do about it.
+
     Examples
     --------
     >>> print(choose_compute("cpu", "fp32"))
@@ -84,6 +90,8 @@ def choose_compute(
         precision, why = _choose_precision(chosen, machine)
         reasons.append(why)
     warning = _warning(machine) if device == "auto" and chosen == "cpu" else ""
+    if warning:
+        warnings.warn(warning, SteatosisWarning, stacklevel=2)
     return Compute(chosen, precision, "; ".join(reasons) or "as asked", warning)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import threading
-import warnings
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -50,8 +49,6 @@ class TorchModel:
         self.state: State = halved(network.state_dict())
         self.digest = digest_of(spec, self.state)
         self.compute = choose_compute(device, precision)
-        if self.compute.warning:
-            warnings.warn(self.compute.warning, RuntimeWarning, stacklevel=2)
         self.folder: Path | None = None
         self._asked = (device, precision)
         self._batches = Batches(self.compute.device)
