@@ -324,7 +324,7 @@ def test_a_slide_that_is_cut_off_or_replaced_ends_the_run(tmp_path, pixels, slid
     file.write_bytes(whole)
     with pytest.raises(SlideChangedError, match="was replaced by another image"):
         interrupted(path, tiles, lambda: aperio(tmp_path, stained(HEIGHT, WIDTH, seed=1)), slide)
-    assert recorded(path) == [0, 1, 2, 3]
+    assert set(recorded(path)) == {0, 1, 2, 3}
 
 
 def test_a_slide_that_changed_unseen_takes_the_tiles_of_this_run_along(tmp_path, pixels, slide):

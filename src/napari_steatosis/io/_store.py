@@ -271,10 +271,7 @@ class ResultStore:
     def finish(self) -> None:
         """Mark the run as finished; with failed tiles it stays open to be resumed.
 
-        Raises
-        ------
-        StoreWriteError, SlideChangedError
-            As in `add_all`; in the second case the tiles that were added are forgotten.
+        The errors are those of `add_all`; where the slide changed, what was added is forgotten.
         """
         try:
             self._watch.check_content()
