@@ -14,7 +14,11 @@ from napari_steatosis import PUBLIC
 from napari_steatosis.core.table import Table
 
 PACKAGE = Path(napari_steatosis.__file__).parent
-TABLES = {"io": ("READERS", "WRITERS"), "models": ("MODELS",), "quantify": ("MEASURES",)}
+TABLES = {
+    "io": ("READERS", "WRITERS"),
+    "models": ("MODELS", "MODEL_FORMATS", "EXPORTS"),
+    "quantify": ("MEASURES",),
+}
 FURNITURE = {
     "io": {
         "annotations": "annotations in, of one format",
