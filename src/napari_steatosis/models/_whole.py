@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,7 +21,8 @@ def written_whole(path: Path, *, overwrite: bool) -> Iterator[Path]:
     Raises
     ------
     BadValueError
-        Where something is there already and may not be replaced.
+        Where something is there already and may not be replaced, or is a folder with more in it
+        than the new one has.
     """
     if path.exists() and not overwrite:
         raise BadValueError(f"{path} exists already. Choose another name, or allow overwriting.")
@@ -31,6 +32,12 @@ def written_whole(path: Path, *, overwrite: bool) -> Iterator[Path]:
     try:
         yield partial
         if path.is_dir():
+            new = {item.name for item in partial.iterdir()} if partial.is_dir() else set()
+            if other := sorted({item.name for item in path.iterdir()} - new):
+                raise BadValueError(
+                    f"{path} is a folder that holds other things ({', '.join(other[:3])}), so it "
+                    f"is not replaced. Choose another name."
+                )
             _remove(path)
         os.replace(partial, path)
     finally:
@@ -38,19 +45,43 @@ def written_whole(path: Path, *, overwrite: bool) -> Iterator[Path]:
 
 
 def write_with_sidecar(
-    path: Path, content: bytes, described: Description, *, overwrite: bool
+    path: Path, make: Callable[[], bytes], described: Description, *, overwrite: bool
 ) -> None:
     """Write a model file and its description, which states whose it is.
 
     The description comes first: a model without it is not opened, and one with a description
     of other content neither.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    make : callable
+        Gives its content; called once it is known that it may be written.
+    described : Description
+        Of the model.
+    overwrite : bool
+        Replace what is there.
+
+    Raises
+    ------
+    BadValueError
+        Where something is there already and may not be replaced, or is a folder.
     """
-    values = described.to_json() | {"sha256": content_digest(content)}
-    text = json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    with written_whole(path, overwrite=overwrite) as model:
+    if path.is_dir():
+        held = ", ".join(sorted(item.name for item in path.iterdir())[:3])
+        raise BadValueError(
+            f"{path} is a folder ({held}), but this format is a file. Choose another name."
+        )
+    with (
+        written_whole(path, overwrite=overwrite) as model,
+        written_whole(sidecar_of(path), overwrite=overwrite) as sidecar,
+    ):
+        content = make()
         model.write_bytes(content)
-        with written_whole(sidecar_of(path), overwrite=overwrite) as sidecar:
-            sidecar.write_text(text, encoding="utf-8")
+        values = described.to_json() | {"sha256": content_digest(content)}
+        text = json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        sidecar.write_text(text, encoding="utf-8")
 
 
 def refuse_suffix(path: Path, suffixes: tuple[str, ...]) -> None:

@@ -99,22 +99,34 @@ def write_model(model: Model, path: Path, *, overwrite: bool = False) -> None:
     MissingPackageError
         Where the packages of the extra ``onnx`` are not installed.
     """
-    from ._graph import Probabilities, check_equal, described_output, network_of
+    from ._graph import Probabilities, described_output, network_of
 
     refuse_suffix(path, SUFFIXES)
-    checker, runtime = package("onnx", "onnx").checker, package("onnxruntime", "onnx")
     module = Probabilities(network_of(model))
-    content = graph_bytes(module, model)
-    checker.check_model(content, full_check=True)
-    session = runtime.InferenceSession(content, providers=["CPUExecutionProvider"])
+    write_with_sidecar(
+        path,
+        lambda: checked(graph_bytes(module, model), module, model),
+        described_output(model),
+        overwrite=overwrite,
+    )
+
+
+def checked(content: bytes, module: nn.Module, model: Model) -> bytes:
+    """Return a graph that ONNX's own checker passes and that computes what its module does."""
+    import torch
+
+    from ._graph import check_equal
+
+    package("onnx", "onnx").checker.check_model(content, full_check=True)
+    session = package("onnxruntime", "onnx").InferenceSession(
+        content, providers=["CPUExecutionProvider"]
+    )
 
     def graph(rgb: Tensor) -> Tensor:
-        import torch
-
         return torch.from_numpy(session.run(None, {INPUT: rgb.numpy()})[0])
 
     check_equal(graph, module, model)
-    write_with_sidecar(path, content, described_output(model), overwrite=overwrite)
+    return content
 
 
 def graph_bytes(module: nn.Module, model: Model) -> bytes:
@@ -129,7 +141,8 @@ def graph_bytes(module: nn.Module, model: Model) -> bytes:
 
     from ._graph import example
 
-    package("onnxscript", "onnx")
+    for name in ("onnx", "onnxruntime", "onnxscript"):
+        package(name, "onnx")
     said, logger = io.StringIO(), logging.getLogger("torch.onnx")
     level = logger.level
     logger.setLevel(logging.ERROR)

@@ -87,8 +87,13 @@ def write_model(model: Model, path: Path, *, overwrite: bool = False) -> None:
     from ._graph import Probabilities, described_output, network_of, traced
 
     refuse_suffix(path, SUFFIXES)
-    graph = traced(Probabilities(network_of(model)), model)
-    write_with_sidecar(path, script_bytes(graph), described_output(model), overwrite=overwrite)
+    module = Probabilities(network_of(model))
+    write_with_sidecar(
+        path,
+        lambda: script_bytes(traced(module, model)),
+        described_output(model),
+        overwrite=overwrite,
+    )
 
 
 def script_bytes(graph: Any) -> bytes:

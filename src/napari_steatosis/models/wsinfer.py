@@ -128,7 +128,7 @@ def write_model(model: Model, path: Path, *, overwrite: bool = False) -> None:
         raise BadValueError(
             f"Model {spec.name!r} sees {spec.halo_px} px around each tile; WSInfer has no halo."
         )
-    graph = traced(Logits(network_of(model)), model, white=1.0)
+    module = Logits(network_of(model))
     config = {
         "spec_version": "1.0",
         "architecture": spec.parameters.get("name", spec.architecture),
@@ -144,7 +144,7 @@ def write_model(model: Model, path: Path, *, overwrite: bool = False) -> None:
     }
     with written_whole(path, overwrite=overwrite) as folder:
         folder.mkdir()
-        (folder / WEIGHTS).write_bytes(script_bytes(graph))
+        (folder / WEIGHTS).write_bytes(script_bytes(traced(module, model, white=1.0)))
         (folder / CONFIG).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
 
 
