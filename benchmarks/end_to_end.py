@@ -1,11 +1,13 @@
-"""From file to stored labels against the bare model on the same pixels, in one process.
+"""From file to stored labels against the bare network, in one process, in turn.
 
-    python benchmarks/end_to_end.py --size 8192 --rounds 3
+    python benchmarks/end_to_end.py --size 16384 --rounds 3
 
-Draws the slide first (not timed). Each round times, one after the other, (A) `segment`:
-read, predict, keep what a tile owns, store every level; and (B) `Model.predict` alone on as
-many preloaded tiles of the same shape. It prints the ratio of throughputs twice: in network
-pixels (halo counted on both sides) and in slide pixels (what a user gets).
+Draws the slide first (not timed) and stores it as OME-Zarr or as pyramidal TIFF (JPEG). Each
+round times, one after the other, (A) `segment`: read, predict, keep what each tile owns, store
+every level; and (B) the network of the same model in the same arithmetic and memory layout,
+alone: its forward pass on tensors that were prepared before, of the side that is fastest of
+three. It prints the ratio of throughputs in pixels through the network (halo counted) and in
+pixels of the slide (what a user gets), by the clock and by processor time.
 """
 
 from __future__ import annotations
@@ -17,25 +19,56 @@ import tempfile
 import time
 from pathlib import Path
 
+import torch
+
 import napari_steatosis as st
+from napari_steatosis.core.geometry import Region
+from napari_steatosis.models._device import DTYPES
+from napari_steatosis.models._threads import threads
+from napari_steatosis.pipelines._blocks import blocks_of
+from napari_steatosis.pipelines._crew import MOST_TAKERS
 from napari_steatosis.pipelines._plan import plan_segmentation
 from napari_steatosis.pipelines.segment import open_store, run
 
+SIDES = (608, 1312, 2336)
+
+
+def timed(function):
+    clock, processor = time.perf_counter(), time.process_time()
+    function()
+    return time.perf_counter() - clock, time.process_time() - processor
+
 
 def stored(plan, folder):
-    began = time.perf_counter()
     with open_store(plan, folder) as results:
         for _ in run(plan, results):
             pass
-    return time.perf_counter() - began
 
 
-def bare(plan, tiles):
-    began = time.perf_counter()
-    for index in plan.tiles:
-        outer = plan.grid[index].outer
-        plan.model.predict(tiles[outer.height, outer.width])
-    return time.perf_counter() - began
+def prepared(plan, side):
+    """Return an image of the slide as the network takes it."""
+    y, x = max(0, (plan.plane.height - side) // 2), max(0, (plan.plane.width - side) // 2)
+    rgb = plan.plane.read(Region(y=y, x=x, height=side, width=side))
+    dtype = DTYPES[plan.model.compute.precision]
+    return torch.from_numpy(rgb.copy()[None]).permute(0, 3, 1, 2).to(dtype)
+
+
+@torch.inference_mode()
+def bare(network, image, times):
+    for _ in range(times):
+        network(image)
+
+
+def fastest(network, images):
+    """Return the image whose pixels go through the network fastest."""
+    speed = {}
+    for side, image in images.items():
+        bare(network, image, 2)
+        rounds = max(2, 2**23 // side**2)
+        clocks = [timed(lambda image=image: bare(network, image, 1))[0] for _ in range(rounds)]
+        speed[side] = side**2 / min(clocks) / 1e6
+    print("bare Mpx/s by side of the image:", {s: round(v, 2) for s, v in speed.items()})
+    return max(speed, key=speed.get)
 
 
 def main():
@@ -45,36 +78,44 @@ def main():
     parser.add_argument("--model", default="steatosis-he")
     parser.add_argument("--precision", default="auto")
     parser.add_argument("--tile", type=int, default=None)
+    parser.add_argument("--format", default="ome.zarr", choices=("ome.zarr", "ome.tif"))
     given = parser.parse_args()
     model = st.load_model(given.model, precision=given.precision)
+    network = model._network
     with tempfile.TemporaryDirectory() as folder:
         drawn = st.drawn_liver(given.size, given.size, seed=20)
-        slide = st.open_slide(*st.write(drawn, Path(folder) / "liver.ome.zarr"))
-        plan = plan_segmentation(slide, model, within=st.find_tissue(slide), tile_px=given.tile)
-        outers = [plan.grid[index].outer for index in plan.tiles]
-        tiles = {(o.height, o.width): plan.plane.read(o)[None] for o in outers}
-        for tile in tiles.values():
-            model.predict(tile)  # warm-up of every shape
+        slide = st.open_slide(*st.write(drawn, Path(folder) / f"liver.{given.format}"))
+        plan = plan_segmentation(
+            slide, model, **({} if given.tile is None else {"tile_px": given.tile})
+        )
+        takers = min(MOST_TAKERS, threads())
+        outers = [block.outer for block in blocks_of(plan.grid, plan.tiles, takers=takers)]
         network_mpx = sum(o.height * o.width for o in outers) / 1e6
         slide_mpx = plan.pixels / 1e6
+        images = {side: prepared(plan, side) for side in SIDES if side <= given.size}
+        side = fastest(network, images)
+        times = round(network_mpx * 1e6 / side**2)
         rows = []
         for i in range(given.rounds):
-            a, b = stored(plan, Path(folder) / f"{i}.zarr"), bare(plan, tiles)
-            rows.append((network_mpx / a, network_mpx / b, slide_mpx / a))
-            print(json.dumps({"round": i, "segment_s": round(a, 2), "bare_s": round(b, 2)}))
-    end, alone, user = (statistics.median(column) for column in zip(*rows, strict=True))
+            a = timed(lambda i=i: stored(plan, Path(folder) / f"{i}.zarr"))
+            b = timed(lambda: bare(network, images[side], times))
+            speeds = [network_mpx / t for t in a] + [times * side**2 / 1e6 / t for t in b]
+            rows.append(speeds)
+            names = ("segment", "segment_cpu", "bare", "bare_cpu")
+            print(json.dumps(dict(zip(names, (round(v, 3) for v in speeds), strict=True))))
     print(
-        f"{model}; {len(plan.tiles)} tiles, {slide_mpx:.1f} Mpx of slide, "
-        f"{network_mpx:.1f} Mpx through the network"
+        f"{model}; {threads()} threads; {len(plan.tiles)} tiles in {len(outers)} blocks, "
+        f"{slide_mpx:.1f} Mpx of slide, {network_mpx:.1f} Mpx through the network"
     )
-    print(f"segment {end:.2f} Mpx/s, bare model {alone:.2f} Mpx/s (network pixels, medians)")
-    ratios = [a / b for a, b, _ in rows]
-    print(
-        f"ratio in network pixels {statistics.median(ratios):.3f} "
-        f"({min(ratios):.3f} to {max(ratios):.3f})"
-    )
-    per_slide = [u / b for _, b, u in rows]
-    print(f"ratio in slide pixels {statistics.median(per_slide):.3f}; {user:.2f} Mpx/s of slide")
+    share = slide_mpx / network_mpx
+    for name, a, b in (("clock", 0, 2), ("processor time", 1, 3)):
+        ratios = sorted(row[a] / row[b] for row in rows)
+        middle = statistics.median(ratios)
+        print(
+            f"by {name}: network pixels {middle:.3f} ({ratios[0]:.3f} to {ratios[-1]:.3f}), "
+            f"slide pixels {middle * share:.3f}"
+        )
+    print(f"{statistics.median(row[0] for row in rows) * share:.2f} Mpx/s of slide")
 
 
 if __name__ == "__main__":

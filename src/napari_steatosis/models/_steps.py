@@ -13,10 +13,17 @@ from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
+from torch.fx.passes.shape_prop import ShapeProp, TensorMetadata
 from torch.nn import functional as F
 
 Run = Callable[[list[Tensor], "Tensor | None"], Tensor]
 """Maps bands of the inputs to a band of the output, into a given place where there is one."""
+
+Shapes = tuple["tuple[int, ...] | None", "tuple[int, ...] | None"]
+"""Of a value before and after a step."""
+
+EXAMPLE = (1, 3, 256, 320)
+"""An image for which the shape of every value is found out; sides are multiples of 64."""
 
 
 class NotLocalError(Exception):
@@ -50,7 +57,23 @@ class Step:
     grow: int = 1
 
 
-def steps_of(network: nn.Module) -> list[Step]:
+@dataclass(frozen=True)
+class Program:
+    """A network as steps, in their order.
+
+    Parameters
+    ----------
+    steps : list of Step
+        The last one gives the output.
+    channels : int
+        Of the output.
+    """
+
+    steps: list[Step]
+    channels: int
+
+
+def program_of(network: nn.Module) -> Program:
     """Trace a network that is in evaluation mode.
 
     Raises
@@ -58,26 +81,43 @@ def steps_of(network: nn.Module) -> list[Step]:
     NotLocalError
         Where it cannot be computed in bands.
     """
-    try:
-        traced = fx.symbolic_trace(network)
-    except Exception as error:  # whatever a network's own code makes of a traced value
-        raise NotLocalError(f"it cannot be traced ({error})") from error
+    traced = _traced(network)
     modules = dict(traced.named_modules())
     steps: list[Step] = []
     value: dict[fx.Node, int] = {}
+    channels = 0
     for node in traced.graph.nodes:
         if node.op == "placeholder":
             value[node] = 0
         elif node.op == "output":
             if not isinstance(node.args[0], fx.Node) or value[node.args[0]] != len(steps):
                 raise NotLocalError("its output is not one map")
-        elif node.op != "get_attr":
+            channels = (_shape(node.args[0]) or (0, 0))[1]
+        elif node.op != "get_attr" and _shape(node) is not None:
             inputs = tuple(value[n] for n in node.all_input_nodes if n in value)
             step = _step(node, inputs, modules, traced)
             if step is not None:
                 steps.append(step)
             value[node] = inputs[0] if step is None else len(steps)
-    return steps
+    return Program(steps, channels)
+
+
+def _traced(network: nn.Module) -> fx.GraphModule:
+    """Return the graph of a network, with the shape of every value for an example."""
+    try:
+        traced = fx.symbolic_trace(network)
+        kind = next(network.parameters())
+        with torch.inference_mode():
+            ShapeProp(traced).propagate(kind.new_zeros(EXAMPLE))
+    except Exception as error:  # whatever a network's own code makes of a traced value
+        raise NotLocalError(f"it cannot be traced ({error})") from error
+    return traced
+
+
+def _shape(node: fx.Node) -> tuple[int, ...] | None:
+    """Return the shape of a value for the example; None where it is no map, but a number."""
+    found = node.meta.get("tensor_meta")
+    return tuple(found.shape) if isinstance(found, TensorMetadata) else None
 
 
 def _step(
@@ -85,7 +125,8 @@ def _step(
 ) -> Step | None:
     """Return the step of a node; None where its output is its input."""
     if node.op == "call_module":
-        return _of_module(modules[str(node.target)], inputs)
+        shapes = (_shape(node.all_input_nodes[0]), _shape(node))
+        return _of_module(modules[str(node.target)], inputs, shapes)
     name = str(node.target if node.op == "call_method" else getattr(node.target, "__name__", ""))
     args: list[Any] = [_constant(a, traced) for a in node.args]
     options: dict[str, Any] = dict(node.kwargs)
@@ -98,7 +139,7 @@ def _step(
     if name == "max_pool2d":
         return _pooling(inputs, *args[1:], **options)
     if name == "interpolate":
-        return _enlargement(inputs, *args[1:], **options)
+        return _enlargement(inputs, (_shape(node.all_input_nodes[0]), _shape(node)), options)
     if name == "pixel_shuffle":
         factor = int(args[1])
         return Step(inputs, _pointwise(lambda x: F.pixel_shuffle(x, factor)), grow=factor)
@@ -119,7 +160,7 @@ def _constant(argument: Any, traced: fx.GraphModule) -> Any:
     return found
 
 
-def _of_module(module: nn.Module, inputs: tuple[int, ...]) -> Step | None:
+def _of_module(module: nn.Module, inputs: tuple[int, ...], shapes: Shapes) -> Step | None:
     if isinstance(module, nn.Identity | nn.Dropout | nn.Dropout2d):
         return None
     if isinstance(module, nn.Conv2d) and module.padding_mode == "zeros":
@@ -131,7 +172,7 @@ def _of_module(module: nn.Module, inputs: tuple[int, ...]) -> Step | None:
     if isinstance(module, nn.MaxPool2d) and module.dilation == 1 and not module.ceil_mode:
         return _pooling(inputs, module.kernel_size, module.stride, module.padding)
     if isinstance(module, nn.Upsample):
-        return _enlargement(inputs, None, module.scale_factor, module.mode)
+        return _enlargement(inputs, shapes, {"mode": module.mode})
     raise NotLocalError(f"{type(module).__name__} is not known to act on single rows")
 
 
@@ -163,19 +204,16 @@ def _pooling(
     return Step(inputs, run, kernel=size[0], stride=step[0], pad=pad[0], fill=fill)
 
 
-def _enlargement(
-    inputs: tuple[int, ...],
-    size: Any = None,
-    scale_factor: Any = None,
-    mode: str = "nearest",
-    **options: Any,
-) -> Step:
-    factor, other = _pair(scale_factor or 0), size is not None or any(options.values())
-    if other or mode != "nearest" or any(f < 1 or f != int(f) for f in factor):
-        raise NotLocalError(f"it resizes to {size or scale_factor} by {mode!r}")
-    scale = (float(factor[0]), float(factor[1]))
+def _enlargement(inputs: tuple[int, ...], shapes: Shapes, options: dict[str, Any]) -> Step:
+    """Repeat pixels, as often as the shapes of the example before and after say."""
+    before, after = shapes
+    if options.get("mode", "nearest") != "nearest" or before is None or after is None:
+        raise NotLocalError(f"it resizes by {options.get('mode')!r}")
+    if after[2] % before[2] or after[3] % before[3]:
+        raise NotLocalError(f"it resizes from {before[2:]} to {after[2:]} px")
+    scale = (float(after[2] // before[2]), float(after[3] // before[3]))
     run = _pointwise(lambda x: F.interpolate(x, scale_factor=scale, mode="nearest"))
-    return Step(inputs, run, grow=int(factor[0]))
+    return Step(inputs, run, grow=int(scale[0]))
 
 
 def _pair(value: Any) -> tuple[Any, Any]:

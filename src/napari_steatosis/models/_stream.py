@@ -2,7 +2,8 @@
 
 A tile that is computed by itself needs its halo again on all four sides. A band needs it on
 the left and on the right only: every step keeps the few rows that its next ones still need.
-The result is that of the whole image, to the last bit.
+The result is that of the whole image: to the last bit in bfloat16, to a few 1e-7 in float32,
+where the order of a sum may depend on how many rows there are.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ._band import Band
-from ._steps import NotLocalError, Step, steps_of
+from ._steps import NotLocalError, Program, Step, program_of
 
 PASS_PX = 2**19
 """Pixels of the image that go through the network at a time: few enough for the caches."""
@@ -24,7 +25,7 @@ PASS_PX = 2**19
 PASS_ROWS = 32
 """Rows of a pass are a multiple of this, so that the coarse levels of a network get whole rows."""
 
-_known: weakref.WeakKeyDictionary[nn.Module, list[Step] | None] = weakref.WeakKeyDictionary()
+_known: weakref.WeakKeyDictionary[nn.Module, Program | None] = weakref.WeakKeyDictionary()
 
 
 def stream_of(network: nn.Module, dtype: torch.dtype) -> BandStream | None:
@@ -39,21 +40,21 @@ def stream_of(network: nn.Module, dtype: torch.dtype) -> BandStream | None:
     """
     if network not in _known:
         try:
-            _known[network] = steps_of(network)
+            _known[network] = program_of(network)
         except NotLocalError:
             _known[network] = None
-    steps = _known[network]
-    return None if steps is None else BandStream(steps, dtype)
+    program = _known[network]
+    return None if program is None else BandStream(program, dtype)
 
 
 class BandStream:
     """A network at work on one image; see `napari_steatosis.core.model.Stream`."""
 
-    def __init__(self, steps: list[Step], dtype: torch.dtype) -> None:
-        self._steps, self._dtype = steps, dtype
-        self._bands = [Band() for _ in range(len(steps) + 1)]
+    def __init__(self, program: Program, dtype: torch.dtype) -> None:
+        self._steps, self._channels, self._dtype = program.steps, program.channels, dtype
+        self._bands = [Band() for _ in range(len(self._steps) + 1)]
         users: list[list[int]] = [[] for _ in self._bands]
-        for j, step in enumerate(steps):
+        for j, step in enumerate(self._steps):
             for i in set(step.inputs):
                 users[i].append(j)
         self._users = users
@@ -78,7 +79,7 @@ class BandStream:
                 bands[i].drop(min(self._next_row(i, user) for user in self._users[i]))
         out = bands[-1]
         if out.first == out.end:
-            return image.new_empty((1, 1, 0, rgb.shape[1]), dtype=torch.float32)
+            return torch.empty((1, self._channels, 0, rgb.shape[1]))
         rows = out.rows(out.first, out.end)
         out.drop(out.end)
         return rows

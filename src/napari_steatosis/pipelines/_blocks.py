@@ -201,6 +201,67 @@ class Agenda:
         return block_at(self._grid, min(around), around, most=self._most, widest=side)
 
 
+class Partition:
+    """The same as `Agenda`, in blocks that depend on the whole plan only, not on what is left.
+
+    For arithmetic whose last bits depend on the shape of what is computed at once: a run that
+    was interrupted gives the same bits as one that was not.
+
+    Parameters
+    ----------
+    grid : Grid
+        Of the plane.
+    tiles : iterable of int
+        The tiles to be computed.
+    whole : iterable of int
+        All tiles of the plan.
+    focus : callable, optional
+        Where the user looks.
+    """
+
+    def __init__(
+        self,
+        grid: Grid,
+        tiles: Iterable[int],
+        *,
+        whole: Iterable[int],
+        focus: Focus | None = None,
+    ) -> None:
+        self._grid, self._focus = grid, focus
+        self._part_of: dict[int, Block] = {}
+        groups: dict[tuple[int, int], set[int]] = {}
+        for tile in whole:
+            row, column = divmod(tile, grid.columns)
+            groups.setdefault((row // NEAR_TILES, column // NEAR_TILES), set()).add(tile)
+        for group in groups.values():
+            for block in blocks_of(grid, group):
+                self._part_of.update(dict.fromkeys(block.tiles, block))
+        self._left = set(tiles)
+        self._lock = threading.Lock()
+
+    def take(self) -> Block | None:
+        """Return the next block with any tile that is left; None where there is none."""
+        with self._lock:
+            if not self._left:
+                return None
+            point = None if self._focus is None else self._focus()
+            block = self._part_of[nearest(self._grid, self._left, point)]
+            self._left.difference_update(block.tiles)
+            return block
+
+    def done(self, tiles: int) -> None:
+        """Say that so many tiles are finished, which changes nothing here."""
+
+    def put_back(self, tiles: Iterable[int]) -> None:
+        """Return tiles of a block that was given up."""
+        with self._lock:
+            self._left.update(tiles)
+
+    def is_urgent(self, block: Block) -> bool:
+        """Say that a block is to be gone on with: part of it would have to be done again."""
+        return True
+
+
 def blocks_of(
     grid: Grid, tiles: Iterable[int], *, takers: int = 1, most: int = ANY_NUMBER
 ) -> Iterator[Block]:

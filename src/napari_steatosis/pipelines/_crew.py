@@ -9,7 +9,7 @@ from queue import Empty, Queue
 
 from ..io._store import StoredTile
 from ..models._threads import sharing, threads, use_threads
-from ._blocks import Agenda
+from ._blocks import Agenda, Partition
 from ._order import Focus
 from ._plan import Plan
 from ._tiles import compute
@@ -43,7 +43,12 @@ class Crew:
     def __init__(self, plan: Plan, tiles: Iterable[int], focus: Focus | None = None) -> None:
         self._plan, self._stands_back = plan, focus is not None
         self._takers = min(MOST_TAKERS, threads())
-        self._agenda = Agenda(plan.grid, tiles, takers=self._takers, focus=focus)
+        self._left = set(tiles)
+        self._agenda: Agenda | Partition
+        if plan.model.arithmetic["precision"] == "bf16":  # which does not see the block
+            self._agenda = Agenda(plan.grid, self._left, takers=self._takers, focus=focus)
+        else:
+            self._agenda = Partition(plan.grid, self._left, whole=plan.tiles, focus=focus)
         self._done: Queue[list[StoredTile] | BaseException | None] = Queue(2 * self._takers)
         self._stop = threading.Event()
 
@@ -99,8 +104,9 @@ class Crew:
 
     def _take_blocks(self) -> None:
         while not self._stop.is_set() and (block := self._agenda.take()) is not None:
-            left = set(block.tiles)
-            for tiles in compute(self._plan, block):
+            left = self._left.intersection(block.tiles)
+            for computed in compute(self._plan, block):
+                tiles = [tile for tile in computed if tile.index in left]
                 left.difference_update(tile.index for tile in tiles)
                 self._agenda.done(len(tiles))
                 if tiles:

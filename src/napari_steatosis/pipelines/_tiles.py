@@ -19,8 +19,8 @@ from ._plan import Plan
 BAND_PX = 512
 """Rows that are read at a time: a whole row of the chunks of most files, px."""
 
-BATCH_PX = {True: 2**21, False: 2**24}
-"""Pixels that a model which does not stream is given at a time, on a processor, on a GPU."""
+BATCH_PX = 2**24
+"""Pixels that a GPU is given at a time. A processor gains nothing from more than one tile."""
 
 
 def compute(plan: Plan, block: Block) -> Iterator[list[StoredTile]]:
@@ -84,7 +84,8 @@ def _inner(plan: Plan, block: Block, row: int) -> Region:
 def _batches(plan: Plan, tiles: Sequence[int]) -> Iterator[list[StoredTile]]:
     """Compute tiles one by one, as many of one size in a batch as are worth while."""
     side = plan.grid.tile_px + 2 * plan.grid.halo_px
-    count = max(1, BATCH_PX[plan.model.arithmetic["device"] == "cpu"] // side**2)
+    alone = plan.model.arithmetic["device"] == "cpu"
+    count = 1 if alone else max(1, BATCH_PX // side**2)
     for start in range(0, len(tiles), count):
         yield _batch(plan, tiles[start : start + count])
 
