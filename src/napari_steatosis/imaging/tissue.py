@@ -245,27 +245,30 @@ def _gaps(
     pale = np.empty((len(gaps), -(-gaps.shape[1] // 8)), np.uint8)
     blocks = Grid(look.fine.height, look.fine.width, max(1, BLOCK_PX // look.near) * look.near)
     tiles = Grid(height, width, CLOSE_PX // look.step * look.step, look.halo)
-    held, first, read = np.empty((0, width), np.uint8), 0, 0
+    held = np.empty((tiles.tile_px + 2 * look.halo + blocks.tile_px // look.near, width), np.uint8)
+    first, count, read = 0, 0, 0  # what is held: rows `first` to `first + count`
     with ThreadPoolExecutor(THREADS, thread_name_prefix="find-tissue") as pool:
         shares = _in_order(pool, partial(_stained_share, look), blocks)
         try:
             for start in range(0, len(tiles), tiles.columns):
                 across = [tiles[start + n] for n in range(tiles.columns)]
                 y, y_end = across[0].inner.y, across[0].inner.y_end
-                while first + len(held) < min(y_end + look.halo, height):
-                    fresh = []
+                past = max(0, y - look.halo - first)
+                held[: count - past] = held[past:count]
+                first, count = first + past, count - past
+                while first + count < min(y_end + look.halo, height):
+                    x = 0
                     for share in islice(shares, blocks.columns):
-                        fresh.append(share)
-                        read += 1
+                        rows, columns = share.shape
+                        held[count : count + rows, x : x + columns] = share
+                        x, read = x + columns, read + 1
                         yield read / len(blocks)
-                    past = max(0, y - look.halo - first)
-                    held = np.concatenate([held[past:], np.concatenate(fresh, axis=1)])
-                    first += past
-                close = partial(_closed, look, held, first)
+                    count += rows
+                close = partial(_closed, look, held[:count], first)
                 closed = np.concatenate(list(_in_order(pool, close, across)), axis=1)
-                rows = slice(y // look.step, y // look.step + len(closed))
-                gaps[rows] = closed == 0
-                pale[rows] = np.packbits(closed <= look.edge, axis=1)
+                own = slice(y // look.step, y // look.step + len(closed))
+                gaps[own] = closed == 0
+                pale[own] = np.packbits(closed <= look.edge, axis=1)
         finally:
             shares.close()
     return gaps, pale
