@@ -9,6 +9,8 @@ from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from .mesa import keep_triton_out
+
 log = logging.getLogger(__name__)
 
 Steps = Callable[[Callable[[], bool]], Iterator[Any]]
@@ -36,6 +38,7 @@ def drive(steps: Steps, stop: threading.Event) -> Generator[Any, None, Outcome]:
     napari's worker drops a `RuntimeError` without a signal and shows any other error twice,
     so none may reach it. The steps are always closed here, in their own thread.
     """
+    keep_triton_out()
     items = steps(stop.is_set)
     try:
         for item in items:
