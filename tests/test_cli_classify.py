@@ -13,35 +13,16 @@ from typer.testing import CliRunner
 
 import napari_steatosis as st
 from napari_steatosis.cli import app
-from napari_steatosis.core.model import ModelSpec
 from napari_steatosis.io.write import write
-from napari_steatosis.models import MODELS, load_model, save_model
+from napari_steatosis.models import load_model
+from untrained import untrained_classifier
 
-torch = pytest.importorskip("torch")
+pytest.importorskip("torch")
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    from napari_steatosis.models import build
-    from napari_steatosis.models._torch import TorchModel
-
-    assert "timm" in MODELS
-    torch.manual_seed(11)
-    spec = ModelSpec(
-        name="untrained-resnet18",
-        architecture="timm",
-        task="classification",
-        classes=("calm", "busy", "torn"),
-        um_per_px=0.5,
-        tile_px=64,
-        halo_px=0,
-        multiple_px=32,
-        parameters={"name": "resnet18", "classes": 3},
-    )
-    model = TorchModel(build("timm", **spec.parameters), spec, device="cpu", precision="fp32")
-    place = tmp_path_factory.mktemp("models") / "untrained"
-    save_model(model, place)
-    return place
+    return untrained_classifier(tmp_path_factory.mktemp("models") / "untrained")
 
 
 @pytest.fixture(scope="module")

@@ -81,6 +81,8 @@ def slide_layers(slide: Slide) -> list[LayerTuple]:
 def labels_in(folder: Path, slide: Slide | None = None) -> list[LayerTuple]:
     """Return the label images of a folder as layers: results of this program, and others.
 
+    Probabilities that were stored with a result lie under it, as images.
+
     Raises
     ------
     CannotOpenError
@@ -90,6 +92,7 @@ def labels_in(folder: Path, slide: Slide | None = None) -> list[LayerTuple]:
 
     from ..io import open_labels, open_results
     from .layers import labels_layer, prediction_layer
+    from .probability_layers import probability_layers
 
     ours = stored_results(folder)
     results = [open_results(folder, name, slide=slide) for name in ours]
@@ -98,7 +101,7 @@ def labels_in(folder: Path, slide: Slide | None = None) -> list[LayerTuple]:
             f"{folder.name}: the run of {unfinished.name!r} is not finished, so parts of the slide "
             f"are missing. Analyse the slide into the same folder again to complete it."
         )
-    made = [prediction_layer(one) for one in results]
+    made = [layer for one in results for layer in (*probability_layers(one), prediction_layer(one))]
     others = [one for one in open_labels(folder) if one.name not in ours]
     return made + [labels_layer(one, slide) for one in others]
 

@@ -108,6 +108,11 @@ def _measurements(
 
 
 def _flags(prediction: Prediction, analysed: int) -> Iterator[str]:
+    if not prediction.finished:
+        yield (
+            "The run is not finished: what it has not reached is not classified, and every number "
+            "is of a part of the slide. Make the same run again to complete it."
+        )
     if failed := prediction.failed:
         yield (
             f"{len(failed)} block(s) of cells could not be read and were not classified: "
