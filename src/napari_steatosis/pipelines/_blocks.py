@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 
@@ -20,6 +21,9 @@ HEIGHT_PX = 32768
 
 NEAR_TILES = 8
 """Side of the largest block while somebody looks on, who may look elsewhere soon, tiles."""
+
+CORNERS = 32
+"""Corners of the area that is left which are looked at for the next block."""
 
 ANY_NUMBER = 2**31
 
@@ -67,6 +71,21 @@ class Block:
     def distance(self, point: Point) -> float:
         """Return how far the nearest of its tiles is from a point, px."""
         return float(distance(self.grid, np.asarray(self.tiles), point).min())
+
+
+def largest_block(grid: Grid, among: set[int], *, most: int, widest: int) -> Block:
+    """Return the largest of the rectangles that begin at a corner of an area of tiles."""
+    step = grid.columns
+    corners = (
+        tile
+        for tile in sorted(among)
+        if tile - step not in among and (tile % step == 0 or tile - 1 not in among)
+    )
+    blocks = (
+        block_at(grid, corner, among, most=most, widest=widest)
+        for corner in islice(corners, CORNERS)
+    )
+    return max(blocks, key=len)
 
 
 def block_at(grid: Grid, start: int, among: set[int], *, most: int, widest: int) -> Block:
@@ -185,7 +204,7 @@ class Agenda:
         share = -(-(len(self._left) + self._under_way) // self._takers)
         widest = max(1, WIDTH_PX // self._grid.tile_px)
         most = min(share, self._most)
-        return block_at(self._grid, min(self._left), self._left, most=most, widest=widest)
+        return largest_block(self._grid, self._left, most=most, widest=widest)
 
     def _nearest(self, point: Point | None) -> Block:
         if point != self._seen_from:
@@ -198,7 +217,7 @@ class Agenda:
         around = {
             r * self._grid.columns + c for r in range(row, row + side) for c in range(column, end)
         } & self._left
-        return block_at(self._grid, min(around), around, most=self._most, widest=side)
+        return largest_block(self._grid, around, most=self._most, widest=side)
 
 
 class Partition:
