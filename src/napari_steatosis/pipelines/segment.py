@@ -18,6 +18,7 @@ from ..core.slide import Slide
 from ..core.stain import StainTransform
 from ..io._store import Header, ResultStore, StoredTile
 from ._blocks import blocks_of
+from ._cells import CellPlan
 from ._cluster import model_on, on_cluster
 from ._crew import Crew
 from ._order import Focus
@@ -203,7 +204,7 @@ def run(
         results.finish()
 
 
-def incomplete(plan: Plan, prediction: Prediction) -> IncompleteRunError:
+def incomplete(plan: Plan | CellPlan, prediction: Prediction) -> IncompleteRunError:
     """Return the error that names the tiles of a run that could not be read."""
     shown = "\n".join(f"  {message}" for message in prediction.failed[:5])
     return IncompleteRunError(
