@@ -1,7 +1,9 @@
 """Networks, and the folders they are kept in. Nothing here imports torch before it is used.
 
 A new architecture is one file and one row of `MODELS`; its class maps RGB of 0 to 255,
-``(n, 3, y, x)``, to logits: one channel per pixel for two classes, else one per class.
+``(n, 3, y, x)``, to logits: one channel per pixel for two classes, else one per class; a
+classifier, whose `task` says so, gives ``(n, class)``. It states `stride_px`, and `reach_px`:
+how far beyond its edges a tile must see, None where no halo will do.
 """
 
 from __future__ import annotations
@@ -19,7 +21,15 @@ if TYPE_CHECKING:
     from ._foreign import ForeignModel
     from ._torch import TorchModel
 
-MODELS = Table("model", {"droplet-net": "napari_steatosis.models.droplet_net:DropletNet"})
+MODELS = Table(
+    "model",
+    {
+        "droplet-net": "napari_steatosis.models.droplet_net:DropletNet",
+        "valid-unet": "napari_steatosis.models.valid_unet:ValidUNet",
+        "smp": "napari_steatosis.models.smp_models:SmpNetwork",
+        "timm": "napari_steatosis.models.timm_models:TimmClassifier",
+    },
+)
 """Architecture to the class that builds it."""
 
 MODEL_FORMATS = Table(
@@ -50,7 +60,7 @@ SHIPPED = ("steatosis-he", "steatosis-he-drawn")
 WEIGHTS = Path(__file__).parent / "weights"
 
 
-def build(architecture: str, **parameters: Any) -> nn.Module:
+def build(architecture: str, /, **parameters: Any) -> nn.Module:
     """Return an untrained network.
 
     Parameters

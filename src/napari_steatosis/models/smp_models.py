@@ -1,0 +1,115 @@
+"""Every architecture and encoder of segmentation-models-pytorch, as a segmentation network."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import segmentation_models_pytorch as smp
+import timm
+from torch import Tensor, nn
+
+from ..core.errors import BadValueError, UnknownNameError
+from ._channel_scale import IMAGENET_MEAN, IMAGENET_STD, ChannelScale
+
+OURS = ("encoder_weights", "in_channels", "activation", "aux_params")
+"""Options of the library that would break what a network is here."""
+
+
+class SmpNetwork(nn.Module):
+    """A network of segmentation-models-pytorch. Nothing is downloaded; weights come from files.
+
+    Parameters
+    ----------
+    architecture : str
+        ``"unet"``, ``"unetplusplus"``, ``"manet"``, ``"linknet"``, ``"fpn"``, ``"pspnet"``,
+        ``"deeplabv3"``, ``"deeplabv3plus"``, ``"pan"``, ``"upernet"``, ``"segformer"``,
+        ``"dpt"``: what the installed version has.
+    encoder : str
+        ``"resnet18"``, ``"efficientnet-b0"``, ``"mit_b0"``, ``"tu-convnext_atto"`` ...
+    classes : int
+        Two share one logit; more have one each.
+    mean, std : sequence of 3 float
+        Of the channels, as parts of 1, of the images that it was trained on: ImageNet.
+    **options
+        Of the architecture, as in the library: ``encoder_depth=4``, ``decoder_channels=...``.
+
+    Raises
+    ------
+    UnknownNameError
+        Where the library knows no such architecture or encoder.
+    BadValueError
+        Where an option is not free here.
+
+    Examples
+    --------
+    >>> network = SmpNetwork("unet", "resnet18", encoder_depth=3, decoder_channels=[32, 16, 8])
+    >>> network.stride_px
+    8
+    """
+
+    def __init__(
+        self,
+        architecture: str = "unet",
+        encoder: str = "resnet18",
+        classes: int = 2,
+        *,
+        mean: Sequence[float] = IMAGENET_MEAN,
+        std: Sequence[float] = IMAGENET_STD,
+        **options: Any,
+    ) -> None:
+        super().__init__()
+        self._made_with = json.dumps([architecture, encoder, options], sort_keys=True)
+        self.scale = ChannelScale(mean, std)
+        self.network: Any = made(architecture, encoder, 1 if classes == 2 else classes, options)
+
+    @property
+    def stride_px(self) -> int:
+        """Sides of an input, and origins of tiles, must be multiples of this, px."""
+        return int(self.network.encoder.output_stride)
+
+    @property
+    def reach_px(self) -> int | None:
+        """Farthest input pixel that any output pixel depends on, px; None without a bound.
+
+        Measured when it is first asked for, which takes seconds (see `measured_reach`).
+        """
+        return reach_of(self._made_with)
+
+    def forward(self, rgb: Tensor) -> Tensor:
+        """Map RGB of 0 to 255, ``(n, 3, y, x)``, to logits, ``(n, 1, y, x)``."""
+        logits: Tensor = self.network(self.scale(rgb))
+        return logits
+
+
+def made(architecture: str, encoder: str, channels: int, options: dict[str, Any]) -> nn.Module:
+    """Build a network of the library with random weights; see `SmpNetwork`."""
+    if taken := sorted(options.keys() & set(OURS)):
+        raise BadValueError(
+            f"{', '.join(taken)} of segmentation-models-pytorch is not free here: networks take "
+            f"RGB, give logits, and get their weights from a model folder. Leave it out."
+        )
+    if encoder.startswith("tu-") and not timm.is_model(encoder[3:]):
+        raise UnknownNameError(f"timm {timm.__version__} has no encoder {encoder[3:]!r}.")
+    try:
+        network: nn.Module = smp.create_model(
+            architecture, encoder, encoder_weights=None, classes=channels, **options
+        )
+    except KeyError as error:
+        raise UnknownNameError(
+            f"segmentation-models-pytorch {smp.__version__} has no architecture "
+            f"{architecture!r} with encoder {encoder!r}: {error.args[0]}"
+        ) from error
+    return network
+
+
+@functools.cache
+def reach_of(made_with: str) -> int | None:
+    """Measure the reach of an architecture, once per process: weights do not change it."""
+    from .reach import measured_reach
+
+    architecture, encoder, options = json.loads(made_with)
+    network: Any = made(architecture, encoder, 1, options)
+    return measured_reach(network, stride_px=int(network.encoder.output_stride))
