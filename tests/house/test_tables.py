@@ -25,7 +25,7 @@ FURNITURE = {
         "labels": "label images in: of OME-Zarr only, so there is nothing to choose from",
         "write": "the table of writers and the function that uses it",
     },
-    "models": {},
+    "models": {"reach": "what is measured of a network, whatever its architecture"},
     "quantify": {},
 }
 """Plain file names that stand in no table, and why."""
