@@ -11,8 +11,8 @@ from .. import __version__
 from ..core.errors import SteatosisError
 from ._say import FAILED, say
 from .analyse import analyse
-from .cohort import cohort
 from .classify import classify
+from .cohort import cohort
 from .demo import demo
 from .models import models
 from .slides import export, info, snapshot
@@ -24,7 +24,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (analyse, classify, demo, info, export, snapshot):
+for command in (analyse, classify, cohort, demo, info, export, snapshot):
     app.command()(command)
 app.add_typer(models, name="models")
 

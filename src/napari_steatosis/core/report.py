@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -56,6 +57,17 @@ class Measurement:
     def to_json(self) -> dict[str, Any]:
         """Return plain values."""
         return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Measurement:
+        """Build a measurement from the values of `to_json`; null is what was undefined."""
+
+        def number(value: float | None) -> float:
+            return math.nan if value is None else float(value)
+
+        interval = values.get("interval")
+        pair = None if interval is None else (number(interval[0]), number(interval[1]))
+        return cls(**{**values, "value": number(values["value"]), "interval": pair})
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,6 +135,23 @@ class Report:
             "flags": list(self.flags),
             "provenance": dict(self.provenance),
         }
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Report:
+        """Build a report, without tables, from the values of `to_json`.
+
+        Examples
+        --------
+        >>> report = Report("liver", (Measurement("fat_area", math.nan, "mm^2", "Area."),))
+        >>> str(Report.from_json(report.to_json())["fat_area"])
+        'nan mm^2'
+        """
+        return cls(
+            title=values["title"],
+            measurements=tuple(map(Measurement.from_json, values["measurements"])),
+            provenance=values["provenance"],
+            flags=tuple(values["flags"]),
+        )
 
 
 @dataclass(frozen=True, eq=False)
