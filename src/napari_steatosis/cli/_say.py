@@ -66,6 +66,8 @@ class Shown:
             self.bars.print(event.text, style="dim", markup=False)
         elif isinstance(event, Began):
             self.bars.print(f"Computing on {event.plan.model}", style="dim", markup=False)
+            if event.estimate is not None:
+                self.bars.print(str(event.estimate), style="dim", markup=False)
             self.task = self.bars.add_task("Tiles", total=len(event.plan.tiles))
         elif isinstance(event, Progress) and self.task is not None:
             self.mpx_per_s = event.mpx_per_s

@@ -19,7 +19,8 @@ from ._cells import CellPlan
 from ._cluster import model_on
 from ._order import Focus
 from ._plan import Plan, plan_segmentation
-from .segment import Progress, incomplete, open_store, run
+from .estimate import Estimate, estimate
+from .segment import Progress, incomplete, open_store, remaining, run
 
 DEFAULT_MODEL = "steatosis-he"
 SHARE_EVERY_S = 0.1
@@ -63,10 +64,13 @@ class Began:
         What is computed.
     prediction : Prediction
         The result, live.
+    estimate : Estimate, optional
+        How much it is and how long it will take; None for another machine's work.
     """
 
     plan: Plan | CellPlan
     prediction: Prediction
+    estimate: Estimate | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,7 +155,8 @@ def analyse_steps(
     plan = plan_segmentation(slide, model, within=within)
     store = request.store(plan) if callable(request.store) else request.store
     with open_store(plan, store, overwrite=request.overwrite) as results:
-        yield Began(plan, results.prediction())
+        ahead = None if client is not None else estimate(plan, remaining(plan, results))
+        yield Began(plan, results.prediction(), ahead)
         yield from run(plan, results, client=client, focus=focus, should_stop=should_stop)
         prediction = results.prediction()
     if should_stop():

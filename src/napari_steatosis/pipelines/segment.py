@@ -180,8 +180,7 @@ def run(
     ------
     Progress
     """
-    finished = set(results.ledger.done)
-    left = [index for index in plan.tiles if index not in finished]
+    left = remaining(plan, results)
     done, mpx, began = len(plan.tiles) - len(left), 0.0, time.perf_counter()
     if left:
         computed = (
@@ -202,6 +201,12 @@ def run(
             return  # stopped while it waited
     if left or not results.complete:
         results.finish()
+
+
+def remaining(plan: Plan, results: ResultStore) -> list[int]:
+    """Return the tiles of a plan that a store lacks."""
+    finished = set(results.ledger.done)
+    return [index for index in plan.tiles if index not in finished]
 
 
 def incomplete(plan: Plan | CellPlan, prediction: Prediction) -> IncompleteRunError:
