@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from typing import Annotated
 
 import typer
 
 from .. import __version__
 from ..core.errors import SteatosisError
-from ._say import FAILED, say
+from ._say import FAILED, say, show_warning
 from .analyse import analyse
 from .classify import classify
 from .cohort import cohort
@@ -46,6 +47,7 @@ def options(
 
 def main() -> None:
     """Run the command line; an error of this package is one message and exit code 1."""
+    warnings.showwarning = show_warning
     try:
         app()
     except SteatosisError as error:
