@@ -45,7 +45,8 @@ class Crew:
         self._takers = min(MOST_TAKERS, threads())
         self._left = set(tiles)
         self._agenda: Agenda | Partition
-        if plan.model.arithmetic["precision"] == "bf16":  # which does not see the block
+        exact = plan.model.spec.context == "halo" and plan.model.arithmetic["precision"] == "bf16"
+        if exact:  # what a block gives does not depend on the block
             self._agenda = Agenda(plan.grid, self._left, takers=self._takers, focus=focus)
         else:
             self._agenda = Partition(plan.grid, self._left, whole=plan.tiles, focus=focus)

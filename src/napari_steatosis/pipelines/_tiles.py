@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..core.errors import UnreadableRegionError
 from ..core.geometry import Region
+from ..core.grid import Tile
 from ..core.model import Stream, StreamingModel
 from ..io._probability_pyramid import quantised
 from ..io._store import StoredTile
+from ._blend import blended, neighbours
 from ._blocks import Block
 from ._plan import Plan
 
@@ -29,6 +32,9 @@ def compute(plan: Plan, block: Block) -> Iterator[list[StoredTile]]:
     An empty list is yielded now and then, so that the caller can look around. Where a part
     of the slide cannot be read, the tiles that see it are results without pixels.
     """
+    if plan.model.spec.context == "tile":
+        yield from _blended(plan, block)
+        return
     stream = plan.model.stream() if isinstance(plan.model, StreamingModel) else None
     if stream is None:
         yield from _batches(plan, block.tiles)
@@ -105,6 +111,26 @@ def _batch(plan: Plan, tiles: Sequence[int]) -> list[StoredTile]:
             owned = probabilities[(slice(None), *tile.inner.within(tile.outer))]
             done += _cut(plan, range(tile.index, tile.index + 1), tile.inner, owned)
     return done
+
+
+def _blended(plan: Plan, block: Block) -> Iterator[list[StoredTile]]:
+    """Compute tiles that overlap, each once for a block, and blend them."""
+    planned = set(plan.tiles)
+
+    @lru_cache(maxsize=3 * (block.columns + 2))
+    def seen(index: int) -> tuple[Tile, NDArray[np.float32]]:
+        tile = plan.grid[index]
+        return tile, plan.model.predict(_pixels(plan, tile.outer)[None])[0]
+
+    for index in block.tiles:
+        tile = plan.grid[index]
+        around = [i for i in neighbours(plan.grid, index) if i in planned]
+        try:
+            probabilities = blended(tile, map(seen, around), plan.grid.halo_px)
+        except UnreadableRegionError as error:
+            yield [StoredTile(index, tile.inner, None, error=str(error))]
+        else:
+            yield _cut(plan, range(index, index + 1), tile.inner, probabilities)
 
 
 def _pixels(plan: Plan, region: Region) -> NDArray[np.uint8]:
