@@ -74,7 +74,8 @@ OTHER = (
     Row("TIAToolbox, no overlap", "with_tiatoolbox.py", "tiatoolbox", "--step 512"),
     Row("dask map_overlap, bf16", "with_dask.py", "tools", "--precision bf16"),
     Row("ours, exact, fp32", "with_ours.py", "ours", "--precision fp32", model="exact"),
-    Row("ours, own choice", "with_ours.py", "ours", "--precision auto", model="exact", large=True),
+    Row("ours, exact, bf16", "with_ours.py", "ours", "--precision bf16", model="exact"),
+    Row("ours, own choice", "with_ours.py", "ours", "--precision auto", model="own", large=True),
 )
 CONSTANT = (
     Row("MONAI, Gaussian", "with_monai.py", "tools", "--merge gaussian"),
