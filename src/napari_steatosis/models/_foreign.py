@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 Network = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 """Maps ``(n, y, x, 3) uint8`` to ``(n, channel, y, x)``, or ``(n, channel)`` for a classifier."""
 
-Prepare = Callable[[NDArray[Any]], NDArray[np.float32]]
+Prepare = Callable[[NDArray[Any]], NDArray[Any]]
 """Makes what a bare network takes, ``(n, 3, y, x) float32`` as a rule."""
 
 PASS_PX = 2**22

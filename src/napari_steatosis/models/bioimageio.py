@@ -156,5 +156,5 @@ def _runner(
     return compute, of_graph(session, path, _prepared)
 
 
-def _prepared(values: NDArray[Any]) -> NDArray[np.float32]:
-    return np.ascontiguousarray(values, dtype=np.float32)
+def _prepared(values: NDArray[Any]) -> NDArray[Any]:
+    return np.ascontiguousarray(values)  # of the type that the steps of the package end in

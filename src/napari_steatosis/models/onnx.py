@@ -68,7 +68,10 @@ def open_model(path: Path, *, device: str = "auto", precision: str = "auto") -> 
     session, compute = session_of(content, path, device, precision)
     sides = _sides(session, path)
     described = describe(path, "onnx", {"multiple_px": 1} if sides.most else None)
-    network = network_of(session, path, described.scaling.apply)
+    number, scaling = NUMBERS[session.get_inputs()[0].type], described.scaling
+    network = network_of(
+        session, path, lambda tiles: scaling.apply(tiles).astype(number, copy=False)
+    )
     origin = Origin(path, device, precision, content_digest(content))
     if sides.most is None:
         sides = Sides(described.spec.multiple_px, described.spec.multiple_px)
@@ -198,8 +201,9 @@ def session_of(content: bytes, path: Path, device: str, precision: str) -> tuple
         session = runtime.InferenceSession(content, options, providers=providers)
     except failures() as error:
         raise ModelFileError(
-            f"{path} is damaged, made for a newer ONNX Runtime, or keeps its weights in a "
-            f"second file ({error}). Copy it again, or save it as one file."
+            f"{path} cannot be run by ONNX Runtime {runtime.__version__} ({error}). It is damaged, "
+            f"made for a newer one, or keeps its weights in a second file: copy it again, update "
+            f"onnxruntime, or save it as one file."
         ) from error
     used = session.get_providers()[0]
     if asked == "cuda" and not used.startswith("CUDA"):
@@ -211,16 +215,15 @@ def session_of(content: bytes, path: Path, device: str, precision: str) -> tuple
 
 def network_of(session: Any, path: Path, prepare: Prepare) -> Network:
     """Return the network of a session as a function of what `prepare` takes."""
-    given = session.get_inputs()[0]
-    number = NUMBERS[given.type]
+    name = session.get_inputs()[0].name
 
     def network(tiles: NDArray[np.uint8]) -> NDArray[np.float32]:
-        values = prepare(tiles).astype(number, copy=False)
+        values = prepare(tiles)
         try:
-            found = session.run(None, {given.name: values})[0]
+            found = session.run(None, {name: values})[0]
         except failures() as error:
             raise ModelFileError(
-                f"{path}: the network does not take {values.shape} ({error}). "
+                f"{path}: the network does not take {values.shape} {values.dtype} ({error}). "
                 f"tile_px, halo_px and multiple_px decide the size."
             ) from error
         return found.astype(np.float32, copy=False)

@@ -163,7 +163,7 @@ def network_of(content: bytes, path: Path, prepare: Prepare, compute: Compute) -
                 found = module(values)
         except RuntimeError as error:
             raise ModelFileError(
-                f"{path}: the network does not take {tuple(values.shape)} float32 "
+                f"{path}: the network does not take {tuple(values.shape)} {values.dtype} "
                 f"({_first_line(error)}). Networks of 3-channel RGB images are supported; "
                 f"tile_px, halo_px and multiple_px decide the size."
             ) from error

@@ -193,7 +193,7 @@ def _transform(steps: list[Any], config: Path) -> Transform:
             f"are, in this order, of which ToTensor must be there."
         )
     given = {step["name"]: step.get("arguments") or {} for step in steps}
-    size, other = _size(given.get("Resize", {}), config)
+    size, other = _size(given["Resize"], config) if "Resize" in given else (None, set())
     normalize = given.get("Normalize", {"mean": [0.0] * 3, "std": [1.0] * 3})
     other |= given["ToTensor"].keys() | normalize.keys() - {"mean", "std", "inplace"}
     per_channel = []
@@ -210,12 +210,12 @@ def _transform(steps: list[Any], config: Path) -> Transform:
     return Transform(size, Scaling(255.0, *per_channel))
 
 
-def _size(arguments: dict[str, Any], config: Path) -> tuple[int | None, set[str]]:
+def _size(arguments: dict[str, Any], config: Path) -> tuple[int, set[str]]:
     size = arguments.get("size")
     if isinstance(size, list) and len(set(size)) == 1:
         size = size[0]
     usual = {"size": size, "interpolation": "bilinear", "antialias": True, "max_size": None}
     other = {n for n, v in arguments.items() if n != "size" and v != usual.get(n, v is None)}
-    if arguments and not (isinstance(size, int) and 1 <= size <= LARGEST_PX):
+    if not (isinstance(size, int) and 1 <= size <= LARGEST_PX):
         raise ModelFileError(f"{config}: size of Resize is {arguments.get('size')!r}, not a side.")
     return size, other
