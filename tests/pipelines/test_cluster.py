@@ -21,10 +21,11 @@ from discs import disc_slide
 from napari_steatosis.core.errors import BadValueError, ClusterError
 from napari_steatosis.models import load_model, save_model
 from napari_steatosis.pipelines import _cluster_workers
+from napari_steatosis.pipelines._blocks import Block
 from napari_steatosis.pipelines._cluster import WorkersModel, model_on, on_cluster
 from napari_steatosis.pipelines._cluster_workers import connect
 from napari_steatosis.pipelines._plan import plan_segmentation
-from napari_steatosis.pipelines._tiles import run_tiles
+from napari_steatosis.pipelines._tiles import compute_all
 from napari_steatosis.pipelines.segment import open_store, run, segment
 
 pytest.importorskip("distributed")
@@ -104,16 +105,16 @@ def liver(tmp_path_factory):
 
 @pytest.fixture
 def plan(liver):
-    return plan_segmentation(st.open_slide(liver), BrightnessModel(), tile_px=64)
+    return plan_segmentation(st.open_slide(liver), BrightnessModel(), tile_px=32)
 
 
-def slowly(plan, indices):
+def slowly(plan, block):
     time.sleep(0.03)
-    return run_tiles(plan, indices)
+    return compute_all(plan, block)
 
 
 def one_by_one(plan):
-    return ([index] for index in plan.tiles)
+    return (Block(plan.grid, *divmod(index, plan.grid.columns), 1, 1) for index in plan.tiles)
 
 
 def test_the_shipped_model_gives_the_same_bytes(client, liver, tmp_path):
@@ -153,7 +154,7 @@ def test_a_worker_killed_in_the_middle_changes_nothing(plan, tmp_path, nanny):
             there = results.prediction()
         assert len(killed) == (2 if nanny else 1)
         assert results.complete
-    here = segment(plan.slide, plan.model, tile_px=64)
+    here = segment(plan.slide, plan.model, tile_px=32)
     assert np.array_equal(level0(there), level0(here))
     assert there.provenance["content"] == here.provenance["content"]
 
@@ -169,8 +170,8 @@ def test_a_scheduler_that_is_lost_leaves_a_store_to_resume(plan, tmp_path):
             with pytest.raises(ClusterError, match="connection to the dask scheduler was lost"):
                 list(steps)
         assert 30 <= len(results.ledger.done) < len(plan.tiles)
-    resumed = segment(plan.slide, plan.model, tile_px=64, store=tmp_path / "a.zarr")
-    assert np.array_equal(level0(resumed), level0(segment(plan.slide, plan.model, tile_px=64)))
+    resumed = segment(plan.slide, plan.model, tile_px=32, store=tmp_path / "a.zarr")
+    assert np.array_equal(level0(resumed), level0(segment(plan.slide, plan.model, tile_px=32)))
 
 
 def test_no_scheduler_at_the_address_is_said_within_seconds():
@@ -209,7 +210,7 @@ def test_a_slide_that_workers_do_not_see_is_named_with_them(client, liver, tmp_p
     finally:
         moved.rename(liver)
     with pytest.raises(ClusterError) as caught:
-        list(on_cluster(client, plan, work=one_by_one(plan), task=run_tiles))
+        list(on_cluster(client, plan, work=one_by_one(plan), task=compute_all))
     text = str(caught.value)
     assert "2 of 2 workers cannot take part" in text
     assert str(moved) in text
@@ -219,15 +220,15 @@ def test_a_slide_that_workers_do_not_see_is_named_with_them(client, liver, tmp_p
     other = plan_segmentation(st.open_slide("moved.ome.zarr"), BrightnessModel())
     client.run(os.chdir, "/")
     with pytest.raises(ClusterError, match=r"(?s)moved.ome.zarr.*absolute paths"):
-        list(on_cluster(client, other, work=one_by_one(other), task=run_tiles))
+        list(on_cluster(client, other, work=one_by_one(other), task=compute_all))
     with pytest.raises(ClusterError, match="another slide"):
-        list(on_cluster(client, plan, work=one_by_one(plan), task=run_tiles))
+        list(on_cluster(client, plan, work=one_by_one(plan), task=compute_all))
 
 
 def test_a_worker_that_comes_late_is_looked_at_too(liver, tmp_path):
     moved = tmp_path / "moved.ome.zarr"
     Path(liver).rename(moved)
-    plan = plan_segmentation(st.open_slide(moved), BrightnessModel(), tile_px=64)
+    plan = plan_segmentation(st.open_slide(moved), BrightnessModel(), tile_px=32)
     with ExitStack() as stack:
         address, _, crew = stack.enter_context(processes(tmp_path, 1))
         client = stack.enter_context(connect(address))
@@ -297,8 +298,8 @@ def test_the_result_states_the_arithmetic_of_the_workers(client):
 
 def test_no_more_is_under_way_than_two_parts_per_thread(client, plan):
     taken, ahead, here = [], [], 0
-    work = (taken.append(index) or [index] for index in plan.tiles)
-    for result in on_cluster(client, plan, work=work, task=run_tiles):
+    work = (taken.append(block) or block for block in one_by_one(plan))
+    for result in on_cluster(client, plan, work=work, task=compute_all):
         ahead.append(len(taken) - here)
         here += len(result)
     assert here == len(plan.tiles) == len(taken)
@@ -321,7 +322,7 @@ def test_a_run_that_is_stopped_leaves_the_workers_free(client, plan):
         time.sleep(0.05)
 
 
-def threads_of_torch(plan, indices):
+def threads_of_torch(plan, part):
     import torch
 
     return torch.get_num_threads()

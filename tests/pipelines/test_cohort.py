@@ -19,6 +19,7 @@ import pytest
 
 import napari_steatosis as st
 from napari_steatosis.core.errors import BadValueError, CannotOpenError, StoreBusyError
+from napari_steatosis.models._threads import sharing, threads, use_threads
 from napari_steatosis.pipelines import _cohort_pool, _cohort_record
 from napari_steatosis.pipelines._cohort_process import Settings
 from napari_steatosis.pipelines._cohort_record import Record
@@ -260,10 +261,13 @@ def test_a_process_ends_with_its_caller(tmp_path):
     assert worker.process.exitcode == 0
 
 
-def test_each_process_has_its_share_of_the_processors(tmp_path):
-    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
-    assert cohort_settings(tmp_path, 1, {}).threads == processors
-    assert cohort_settings(tmp_path, 2, {}).threads == max(1, processors // 2)
+def test_each_process_has_its_share_of_the_threads(tmp_path):
+    everything = cohort_settings(tmp_path, 1, {}).threads
+    assert everything == threads()
+    with sharing(1):
+        use_threads(5)
+        assert cohort_settings(tmp_path, 2, {}).threads == 2
+        assert cohort_settings(tmp_path, 6, {}).threads == 1
     code = (
         "from napari_steatosis.models._threads import use_threads; use_threads(3);"
         "import torch; before = torch.get_num_threads(); use_threads(2);"

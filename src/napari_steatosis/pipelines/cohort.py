@@ -15,6 +15,7 @@ from filelock import FileLock, Timeout
 from ..core.errors import BadValueError, StoreBusyError
 from ..core.report import Report
 from ..io.write import replacing
+from ..models._threads import threads
 from ._cohort_pool import run_rows
 from ._cohort_process import Settings, SlideState
 from ._cohort_record import Outcome, Record, asked_of
@@ -143,7 +144,7 @@ def _settings(out: Path, jobs: int, options: dict[str, Any]) -> Settings:
     _check_memory(jobs)
     if (client := options.pop("client", None)) is not None:
         options["scheduler"] = client.scheduler.address
-    return Settings(out, threads=max(1, _processors() // jobs), **options)
+    return Settings(out, threads=max(1, threads() // jobs), **options)
 
 
 def _check_memory(jobs: int) -> None:
@@ -155,12 +156,6 @@ def _check_memory(jobs: int) -> None:
             f"{jobs} slides at a time need about {jobs * GB_PER_JOB:.1f} GB of memory, and "
             f"{free_gb:.1f} GB are free. Use {max(1, int(free_gb / GB_PER_JOB))} (--jobs)."
         )
-
-
-def _processors() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 @contextmanager
