@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +14,11 @@ from ._growing_pyramid import GrowingPyramid
 from ._ledger import Entry, Ledger
 from ._ngff.chunk_writer import Part
 
-AT_ONCE = 16
-"""Tiles whose coarse copies are written together."""
+AT_ONCE = 8
+"""Tiles that are held in memory, and whose coarse copies are written together."""
+
+THREADS = 4
+"""Reading, unpacking and hashing wait for the disk or run beside each other."""
 
 
 def hash_of(pixels: NDArray[np.uint8] | None) -> str:
@@ -34,16 +39,16 @@ def check_stored(ledger: Ledger, pyramids: Sequence[GrowingPyramid]) -> None:
     for pyramid in pyramids:
         pyramid.clear_coarse()
     done, dropped = ledger.done, []
-    for first in range(0, len(done), AT_ONCE):
-        found: list[list[Part]] = []
-        for tile in done[first : first + AT_ONCE]:
-            parts = _read_back(pyramids, ledger.entries[tile])
-            if parts is None:
-                dropped.append(tile)
-            else:
-                found.append(parts)
-        for pyramid, own in zip(pyramids, zip(*found, strict=True), strict=bool(found)):
-            pyramid.write(own, coarse_only=True)
+    with ThreadPoolExecutor(THREADS) as pool:
+        for first in range(0, len(done), AT_ONCE):
+            tiles = done[first : first + AT_ONCE]
+            read = list(
+                pool.map(partial(_read_back, pyramids), [ledger.entries[tile] for tile in tiles])
+            )
+            dropped += [tile for tile, parts in zip(tiles, read, strict=True) if parts is None]
+            for number, pyramid in enumerate(pyramids):
+                own = [parts[number] for parts in read if parts is not None]
+                pyramid.write(own, coarse_only=True)
     if dropped:
         ledger.drop(dropped)
 
