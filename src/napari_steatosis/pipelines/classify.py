@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ..core.errors import BadValueError
 from ..core.mask import Mask
 from ..core.model import Model
@@ -78,10 +80,14 @@ def classify(
     Examples
     --------
     >>> import napari_steatosis as st
-    >>> classify(st.drawn_liver(512, 512, seed=1), st.load_model("steatosis-he"))
-    Traceback (most recent call last):
-        ...
-    napari_steatosis.core.errors.BadValueError: The model 'steatosis-he' is for segmentation...
+    >>> from napari_steatosis.core.model import ModelSpec
+    >>> from napari_steatosis.models import build
+    >>> from napari_steatosis.models._torch import TorchModel
+    >>> spec = ModelSpec("untrained", "timm", "classification", ("calm", "busy"), 0.5, 128, 0)
+    >>> model = TorchModel(build("timm", name="resnet18"), spec, device="cpu")
+    >>> found = classify(st.drawn_liver(512, 384, seed=1), model, step_px=64)
+    >>> found.shape, found.frame.um_per_px, found.probabilities[0].shape
+    ((8, 6), (32.0, 32.0), (2, 8, 6))
     """
     overwrite, on_progress = options.pop("overwrite", False), options.pop("on_progress", None)
     given = {key: options.pop(key) for key in ("step_px", "least_share") if key in options}
@@ -163,6 +169,8 @@ def classification_steps(
         slide, model, within=within, step_px=stepping.step_px, least_share=stepping.least_share
     )
     plan = with_batch(plan, stepping.batch)
+    cells = np.count_nonzero(plan.analysed)
+    yield Stage(f"Classifying {cells} cells with {plan.count} windows")
     store = request.store(plan) if callable(request.store) else request.store
     with open_cells(plan, store, overwrite=request.overwrite) as results:
         yield Began(plan, results.prediction())
