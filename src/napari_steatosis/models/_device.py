@@ -14,7 +14,7 @@ DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 BF16_UNITS = ("avx512_bf16", "amx_tile")
 """Processor extensions with which bfloat16 takes half the time of float32; without them it
-takes three times as long (benchmarks/precision.py)."""
+takes two to seven times as long (benchmarks/RESULTS.md)."""
 
 FP16_FROM = (7, 0)
 """Compute capability from which half precision is computed in tensor cores."""

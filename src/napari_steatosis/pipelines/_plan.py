@@ -150,6 +150,7 @@ class Plan:
                 "um_per_px": spec.um_per_px,
                 "licence": spec.licence,
                 "training_data": spec.training_data,
+                "computed_on": str(getattr(self.model, "compute", "")),
             },
             "um_per_px": list(self.plane.frame.um_per_px),
             "versions": _versions(),
