@@ -95,7 +95,7 @@ def load_model(
         One of `SHIPPED`, a folder that `save_model` wrote, or a model of another program in
         one of `MODEL_FORMATS`: a TorchScript or ONNX file with a JSON file beside it, a
         bioimage.io package, a WSInfer folder.
-    device : {"auto", "cpu", "cuda", "mps"}
+    device : {"auto", "cpu", "cuda", "cuda:1", "mps"}
         Where to compute; ``"auto"`` takes a GPU where there is one.
     precision : {"auto", "fp32", "bf16", "fp16"}
         Arithmetic; ``"auto"`` takes what the device is fastest at. A model of another program
