@@ -52,8 +52,19 @@ def test_what_arithmetic_says_is_measured():
         (nn.Conv2d(3, 1, (9, 1), padding=(4, 0)), 1, 4),
         (Function(lambda x: F.interpolate(F.avg_pool2d(x, 8), scale_factor=8.0)), 8, 0),
         (Function(lambda x: F.max_pool2d(x, 3, 1, 1)), 1, 1),
+        (nn.Conv2d(3, 1, 5, padding=2, padding_mode="reflect"), 1, 2),
     ],
-    ids=["1x1", "3 and 5", "dilated", "gaps", "rows", "columns", "cells of the stride", "max"],
+    ids=[
+        "1x1",
+        "3 and 5",
+        "dilated",
+        "gaps",
+        "rows",
+        "columns",
+        "cells of the stride",
+        "max",
+        "reflected",
+    ],
 )
 def test_small_networks(network: nn.Module, stride: int, reach: int):
     assert measured_reach(network, stride_px=stride) == reach

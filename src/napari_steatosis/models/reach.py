@@ -68,15 +68,9 @@ def measured_reach(
         )
     exact, quick = (copy.deepcopy(network).cpu().to(kind).eval() for kind in KINDS)
     try:
-        found = [_reach_along(exact, axis, (stride, stride), most_px) for axis in AXES]
-    except RuntimeError:  # it pools deeper than its stride, so a thin strip is too thin
-        found = [_reach_along(exact, axis, (stride, 8 * stride), most_px) for axis in AXES]
-    known = [reach for reach in found if reach is not None]
-    if len(known) < len(found):
-        return None
-    halo = -(-max(known) // stride) * stride
-    equal = all(_tiles_are_equal(quick, axis, stride, halo) for axis in AXES)
-    return max(known) if equal else None
+        return _reach(exact, quick, (stride, stride), most_px)
+    except RuntimeError:  # a thin strip is too thin for it: reflected borders, deep pooling
+        return _reach(exact, quick, (stride, 8 * stride), most_px)
 
 
 def seam_difference(model: Model, image: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -180,6 +174,18 @@ def margin_for(
     return -(-max(spoiled, least_px) // step) * step
 
 
+def _reach(exact: nn.Module, quick: nn.Module, steps: tuple[int, int], most_px: int) -> int | None:
+    farthest = 0
+    for axis in AXES:
+        reach = _reach_along(exact, axis, steps, most_px)
+        if reach is None:
+            return None
+        farthest = max(farthest, reach)
+    halo = -(-farthest // steps[0]) * steps[0]
+    equal = all(_tiles_are_equal(quick, axis, steps, halo) for axis in AXES)
+    return farthest if equal else None
+
+
 def _reach_along(network: nn.Module, axis: int, steps: tuple[int, int], most_px: int) -> int | None:
     stride, across = steps
     length = (most_px // stride + 2) * stride
@@ -193,9 +199,10 @@ def _reach_along(network: nn.Module, axis: int, steps: tuple[int, int], most_px:
     return reach if reach <= most_px else None
 
 
-def _tiles_are_equal(network: nn.Module, axis: int, stride: int, halo: int) -> bool:
+def _tiles_are_equal(network: nn.Module, axis: int, steps: tuple[int, int], halo: int) -> bool:
+    stride, across = steps
     random = torch.Generator().manual_seed(0)
-    strip = 255 * torch.rand(_shape(axis, stride, 2 * halo + 7 * stride), generator=random)
+    strip = 255 * torch.rand(_shape(axis, across, 2 * halo + 7 * stride), generator=random)
     begin, side = 2 * stride, 2 * stride
     whole = _answer(network, strip).narrow(axis, begin + halo, side)
     tile = _answer(network, strip.narrow(axis, begin, side + 2 * halo)).narrow(axis, halo, side)
