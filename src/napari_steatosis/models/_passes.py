@@ -58,8 +58,8 @@ class Passes:
         self._network, self._device, self._dtype = network, device, dtype
         self._on_cuda = device.startswith("cuda")
         if self._on_cuda:
-            self._up: torch.cuda.Stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
-            self._down: torch.cuda.Stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+            self._up: torch.cuda.Stream = torch.cuda.Stream(device)
+            self._down: torch.cuda.Stream = torch.cuda.Stream(device)
 
     @torch.inference_mode()
     def begin(self, tiles: NDArray[np.uint8]) -> Pass:
