@@ -16,10 +16,10 @@ from napari_steatosis.models._fuse import fused
 SMP = {"encoder_weights": None, "classes": 1}
 NETWORKS = {
     "droplet-net": lambda: build("droplet-net"),
-    "smp unet resnet18": lambda: smp.Unet("resnet18", **SMP),
+    "smp unet resnet18": lambda: build("smp"),
     "smp linknet, transposed": lambda: smp.Linknet("resnet18", **SMP),
     "smp unet mobilenet_v2": lambda: smp.Unet("mobilenet_v2", **SMP),
-    "timm resnet18": lambda: timm.create_model("resnet18", num_classes=3),
+    "timm resnet18": lambda: build("timm", classes=3),
     "timm efficientnet, with activations": lambda: timm.create_model("efficientnet_b0"),
 }
 
@@ -50,6 +50,18 @@ def test_every_norm_is_gone_and_the_answer_is_the_same(name: str):
         found = fused(copy.deepcopy(network), 32)
         difference = (found(image) - expected).abs().max() / expected.abs().max()
     assert norms_of(found) == []
+    assert difference <= 1e-5
+
+
+def test_the_first_norm_of_the_valid_unet_stays_because_padding_follows_it():
+    torch.manual_seed(0)
+    network = as_trained(build("valid-unet"))
+    image = 255 * torch.rand(2, 3, 96, 128)
+    with torch.inference_mode():
+        expected = network(image)
+        found = fused(copy.deepcopy(network), network.stride_px)
+        difference = (found(image) - expected).abs().max() / expected.abs().max()
+    assert norms_of(found) == ["norm0"]
     assert difference <= 1e-5
 
 
