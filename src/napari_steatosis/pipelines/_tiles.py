@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -21,6 +22,9 @@ from ._plan import Plan
 
 BAND_PX = 512
 """Rows that are read at a time: a whole row of the chunks of most files, px."""
+
+PUSH_PX = 64
+"""Rows that are given to the model at a time; its answer, in float32, is the largest thing here."""
 
 BATCH_PX = 2**24
 """Pixels that a GPU is given at a time. A processor gains nothing from more than one tile."""
@@ -56,20 +60,18 @@ def compute_all(plan: Plan, block: Block) -> list[StoredTile]:
 def _streamed(plan: Plan, block: Block, stream: Stream) -> Iterator[list[StoredTile]]:
     outer, row = block.outer, 0
     inner = _inner(plan, block, row)
-    waiting: list[NDArray[np.float32]] = []
-    first = outer.y  # row of the plane at which what waits begins
+    rows = Rows(first=outer.y)
     for band in _bands(outer):
-        found = stream.push(_pixels(plan, band), last=band.y_end == outer.y_end)
-        waiting.append(found)
-        end = first + sum(part.shape[1] for part in waiting)
-        if end < inner.y_end:
+        rgb = _pixels(plan, band)
+        for y in range(0, len(rgb), PUSH_PX):
+            last = band.y + y + PUSH_PX >= outer.y_end
+            found = stream.push(rgb[y : y + PUSH_PX], last=last)
+            rows.append(_decided(plan, found[..., inner.x - outer.x :][..., : inner.width]))
+        if rows.end < inner.y_end:
             yield []
-        while row < block.rows and end >= inner.y_end:
-            rows = np.concatenate(waiting, 1) if len(waiting) > 1 else waiting[0]
-            left = inner.x - outer.x
-            owned = rows[:, inner.y - first : inner.y_end - first, left : left + inner.width]
-            yield _cut(plan, block.tiles_of(row), inner, owned)
-            waiting, first, row = [rows[:, inner.y_end - first :]], inner.y_end, row + 1
+        while row < block.rows and rows.end >= inner.y_end:
+            yield _stored(plan, block.tiles_of(row), inner, rows.take(inner.y, inner.y_end))
+            row += 1
             inner = _inner(plan, block, row) if row < block.rows else inner
 
 
@@ -109,7 +111,8 @@ def _batch(plan: Plan, tiles: Sequence[int]) -> list[StoredTile]:
         found = plan.model.predict(np.stack([rgb for _, rgb in alike]))
         for (tile, _), probabilities in zip(alike, found, strict=True):
             owned = probabilities[(slice(None), *tile.inner.within(tile.outer))]
-            done += _cut(plan, range(tile.index, tile.index + 1), tile.inner, owned)
+            alone = range(tile.index, tile.index + 1)
+            done += _stored(plan, alone, tile.inner, _decided(plan, owned))
     return done
 
 
@@ -130,7 +133,8 @@ def _blended(plan: Plan, block: Block) -> Iterator[list[StoredTile]]:
         except UnreadableRegionError as error:
             yield [StoredTile(index, tile.inner, None, error=str(error))]
         else:
-            yield _cut(plan, range(index, index + 1), tile.inner, probabilities)
+            alone = range(index, index + 1)
+            yield _stored(plan, alone, tile.inner, _decided(plan, probabilities))
 
 
 def _pixels(plan: Plan, region: Region) -> NDArray[np.uint8]:
@@ -138,15 +142,62 @@ def _pixels(plan: Plan, region: Region) -> NDArray[np.uint8]:
     return rgb if plan.stain is None else plan.stain.apply(rgb)
 
 
-def _cut(
-    plan: Plan, tiles: range, inner: Region, probabilities: NDArray[np.float32]
-) -> list[StoredTile]:
-    """Turn the probabilities of neighbouring tiles into what is stored of each."""
+@dataclass(frozen=True, eq=False)
+class Decided:
+    """What is stored of some pixels, as yet without regard to where there is tissue.
+
+    Parameters
+    ----------
+    classes : (y, x) uint8
+        Class map.
+    probabilities : (class, y, x) uint8, optional
+        Where they are kept.
+    """
+
+    classes: NDArray[np.uint8]
+    probabilities: NDArray[np.uint8] | None
+
+
+class Rows:
+    """Decided rows of a block that wait until a row of tiles is whole."""
+
+    def __init__(self, first: int) -> None:
+        self.end = first
+        self._first, self._parts = first, list[Decided]()
+
+    def append(self, part: Decided) -> None:
+        """Take the next rows."""
+        self._parts.append(part)
+        self.end += len(part.classes)
+
+    def take(self, y: int, y_end: int) -> Decided:
+        """Return the rows from `y` to `y_end`, and forget all before `y_end`."""
+        parts, first = self._parts, self._first
+        classes = np.concatenate([part.classes for part in parts])
+        kept = [part.probabilities for part in parts if part.probabilities is not None]
+        both = Decided(classes, np.concatenate(kept, 1) if kept else None)
+        self._first, self._parts = y_end, [_rows(both, y_end - first, len(classes))]
+        return _rows(both, y - first, y_end - first)
+
+
+def _rows(of: Decided, start: int, end: int) -> Decided:
+    kept = None if of.probabilities is None else of.probabilities[:, start:end].copy()
+    return Decided(of.classes[start:end].copy(), kept)
+
+
+def _decided(plan: Plan, probabilities: NDArray[np.float32]) -> Decided:
     classes = class_values(probabilities, plan.model.spec.threshold)
+    return Decided(classes, quantised(probabilities, classes) if plan.probabilities else None)
+
+
+def _stored(plan: Plan, tiles: range, inner: Region, decided: Decided) -> list[StoredTile]:
+    """Cut what is stored of neighbouring tiles, which fill `inner`, into tiles."""
+    classes, kept = decided.classes, decided.probabilities
     left_out = plan.left_out(inner)
     if left_out is not None:
         classes[left_out] = 0
-    kept = quantised(probabilities, classes) if plan.probabilities else None
+        if kept is not None:
+            kept[:, left_out] = 0
     done = []
     for index in tiles:
         own = plan.grid[index].inner
