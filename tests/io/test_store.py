@@ -12,6 +12,7 @@ import pytest
 from made_slides import aperio, stained
 from napari_steatosis.core.errors import (
     BadValueError,
+    CannotOpenError,
     SlideChangedError,
     StoreBusyError,
     StoreMismatchError,
@@ -280,6 +281,17 @@ def test_a_removed_or_moved_folder_is_not_begun_anew(tmp_path, pixels):
             interrupted(path, tiles, lambda away=away: away(path))
         assert not path.exists()
     assert recorded(tmp_path / "moved") == [0, 1, 2, 3]
+
+
+def test_damaged_metadata_are_said_and_can_be_overwritten(tmp_path, pixels):
+    path = filled(tmp_path / "a", pixels)
+    cut_off(path / "labels/fat/.zattrs")
+    with pytest.raises(CannotOpenError, match=r"metadata that are damaged.*--overwrite"):
+        ResultStore(path, header())
+    with pytest.raises(CannotOpenError, match="holds no result 'fat'"):
+        open_results(path)
+    with ResultStore(path, header(), overwrite=True) as store:
+        assert not store.ledger.done
 
 
 def test_one_writer_at_a_time_and_a_stale_lock_is_no_obstacle(tmp_path, pixels):

@@ -136,6 +136,24 @@ def test_labels_of_other_programs_open_with_the_slide_or_alone(tmp_path):
         assert names == ({"fat", "portal"} if alone.name == "labels" else {"portal"})
 
 
+def test_an_unfinished_result_is_shown_with_a_warning(tmp_path):
+    def stop(progress):
+        raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        segment(
+            disc_slide(),
+            BrightnessModel(),
+            store=tmp_path / "a.zarr",
+            tile_px=256,
+            on_progress=stop,
+        )
+    before = len(warnings_shown())
+    ((_, _, kind),) = layers_of(tmp_path / "a.zarr")
+    assert kind == "labels"
+    assert "'fat' is not finished" in warnings_shown()[before]
+
+
 def test_damaged_labels_are_a_warning_and_the_slide_opens(tmp_path):
     path = st.write(disc_slide(), tmp_path / "liver.ome.zarr")[0]
     labels = zarr.open_group(str(path / "labels"), mode="w", zarr_format=2)

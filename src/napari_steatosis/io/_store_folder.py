@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from json import JSONDecodeError
 from pathlib import Path
 from typing import Any
 
@@ -169,7 +170,7 @@ def refuse_other(
 
 @contextmanager
 def named_in_errors(path: Path | None, stored: str = "") -> Iterator[None]:
-    """Turn what the system says while a store is written into `StoreWriteError`.
+    """Turn what the system says while a store is written into our errors.
 
     Parameters
     ----------
@@ -182,6 +183,11 @@ def named_in_errors(path: Path | None, stored: str = "") -> Iterator[None]:
         yield
     except SteatosisError:
         raise
+    except JSONDecodeError as error:
+        raise CannotOpenError(
+            f"{path} has metadata that are damaged ({error}), as a power cut may leave them. "
+            f"Choose another output folder, or overwrite it (overwrite=True, --overwrite)."
+        ) from error
     except OSError as error:
         raise StoreWriteError(
             f"{path} cannot be written ({type(error).__name__}: {error}). {stored}Look at the "
