@@ -151,7 +151,5 @@ def check_equal(graph: Graph, module: nn.Module, model: Model, *, white: float =
 
 
 def _trace(module: nn.Module, rgb: Tensor) -> torch.jit.ScriptModule:
-    graph: torch.jit.ScriptModule = torch.jit.trace(  # type: ignore[no-untyped-call]
-        module, rgb, check_trace=False
-    )
+    graph: torch.jit.ScriptModule = torch.jit.trace(module, rgb, check_trace=False)
     return graph

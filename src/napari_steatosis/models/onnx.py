@@ -135,6 +135,8 @@ def checked(content: bytes, module: nn.Module, model: Model) -> bytes:
 def graph_bytes(module: nn.Module, model: Model) -> bytes:
     """Return a module as an ONNX graph whose number and size of images are free.
 
+    A classifier that takes one size only, as transformers do, keeps it.
+
     Raises
     ------
     ModelFileError
@@ -142,29 +144,42 @@ def graph_bytes(module: nn.Module, model: Model) -> bytes:
     """
     import torch
 
-    from ._graph import example
-
     for name in ("onnx", "onnxruntime", "onnxscript"):
         package(name, "onnx")
-    said, logger = io.StringIO(), logging.getLogger("torch.onnx")
+    ways = [{0: "n", 2: "height", 3: "width"}]
+    if model.spec.task == "classification":
+        ways.append({0: "n"})
+    for free in ways:
+        try:
+            return _converted(module, model, free)
+        except torch.onnx.OnnxExporterError as error:
+            last = error
+    raise ModelFileError(
+        f"Model {model.spec.name!r} cannot be written as ONNX with free sizes: "
+        f"{last.__cause__ or last}. Export it as torchscript."
+    ) from last
+
+
+def _converted(module: nn.Module, model: Model, free: dict[int, str]) -> bytes:
+    import torch
+
+    from ._graph import example
+
+    logger = logging.getLogger("torch.onnx")
     level = logger.level
     logger.setLevel(logging.ERROR)
     try:
-        with warnings.catch_warnings(), redirect_stdout(said):
+        with warnings.catch_warnings(), redirect_stdout(io.StringIO()):
             warnings.simplefilter("ignore")  # of the exporter, on its own future
             program = torch.onnx.export(
                 module,
                 (example(model),),
                 dynamo=True,
-                dynamic_shapes=({0: "n", 2: "height", 3: "width"},),
+                dynamic_shapes=(free,),
                 input_names=[INPUT],
                 output_names=[OUTPUT],
                 verbose=False,
             )
-    except torch.onnx.OnnxExporterError as error:
-        raise ModelFileError(
-            f"Model {model.spec.name!r} cannot be written as ONNX with free sizes: {error}"
-        ) from error
     finally:
         logger.setLevel(level)
     assert program is not None

@@ -183,9 +183,7 @@ def scripted(content: bytes, device: str = "cpu") -> nn.Module:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # that TorchScript is no longer developed
-        module: nn.Module = torch.jit.load(  # type: ignore[no-untyped-call]
-            io.BytesIO(content), map_location=device
-        )
+        module: nn.Module = torch.jit.load(io.BytesIO(content), map_location=device)
     return module.eval()
 
 
