@@ -20,8 +20,10 @@ TEXTS = sorted(
 )
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
 
-OWN_FOLDER = re.compile(r"(?<![\w.)}\]>/:*])/(?!usr/bin/env\b|dev/null\b|tmp/)[a-z][\w.-]*/[\w.-]+")
-"""An absolute path: on no other computer is it there."""
+OWN_FOLDER = re.compile(
+    r"(?<![\w.)}\]>/:*])/(?!usr/bin/env\b|dev/|proc/|sys/|tmp/)[a-z][\w.-]*/[\w.-]+"
+)
+"""An absolute path: on no other computer is it there, but for those of the system itself."""
 OWN_HOST = re.compile(r"https?://(?:localhost|[\d.]+|[\w-]+)(?::\d+)?(?:/|$)")
 """An address without a domain: of a computer in somebody's own network."""
 LINK = re.compile(r"!?\[[^\]]*\]\((?!https?:|mailto:|#)([^)#\s]+)")
