@@ -80,9 +80,11 @@ def probabilities_over(
 
 
 def _layers(prediction: Prediction, place: dict[str, Any]) -> list[LayerTuple]:
-    """Return a hidden layer per class, and that of the last one shown."""
+    """Return a hidden layer per class, and that of the last one shown; none where none is kept."""
     from ..io._palette import class_colours
 
+    if not prediction.probabilities:
+        return []
     names, made = prediction.classes, []
     for index, (name, colour) in enumerate(zip(names, class_colours(names), strict=True)):
         levels = [_plane(level, index) for level in prediction.probabilities]
