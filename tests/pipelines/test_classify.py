@@ -14,7 +14,11 @@ import numpy as np
 import pytest
 
 from discs import disc_slide
-from napari_steatosis.core.errors import IncompleteRunError, StoreMismatchError
+from napari_steatosis.core.errors import (
+    CannotOpenError,
+    IncompleteRunError,
+    StoreMismatchError,
+)
 from napari_steatosis.core.geometry import Region
 from napari_steatosis.imaging import drawn_liver, find_tissue, fit_stain
 from napari_steatosis.io import open_results
@@ -28,6 +32,8 @@ TESTS = str(Path(__file__).parents[1])
 
 def test_it_is_reopened_with_its_probabilities(tmp_path):
     found = classify(disc_slide(), WindowClassifier(), step_px=16, store=tmp_path / "a.zarr")
+    with pytest.raises(CannotOpenError, match="labels that are there: classes"):
+        open_results(tmp_path / "a.zarr")
     again = open_results(tmp_path / "a.zarr", NAME)
     assert again.classes == found.classes
     assert again.frame == found.frame

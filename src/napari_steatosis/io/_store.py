@@ -372,9 +372,10 @@ def open_results(path: Path | str, name: str = "fat", *, slide: Slide | None = N
         stated = attributes.get("ome", attributes)  # OME-NGFF 0.5, 0.4
         own, multiscale = attributes["steatosis"], stated["multiscales"][0]
     except (FileNotFoundError, KeyError, ValueError) as error:
+        there = ", ".join(sorted(one.name for one in Path(path).glob("labels/[!.]*"))) or "none"
         raise CannotOpenError(
-            f"{path} holds no result {name!r} of this program ({folder} is missing or foreign). "
-            f"Give the folder that 'napari-steatosis analyse' wrote."
+            f"{path} holds no result {name!r} of this program ({folder} is missing or foreign); "
+            f"labels that are there: {there}. Give the folder of a results store, and such a name."
         ) from error
     levels: list[Any] = [group[dataset["path"]] for dataset in multiscale["datasets"]]
     return Prediction(
