@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 import threading
 import time
 
@@ -9,6 +10,7 @@ from napari.utils import cancelable_progress
 from napari.utils.notifications import notification_manager
 
 from napari_steatosis._napari.job import Job, Outcome
+from napari_steatosis.core.errors import BadValueError
 
 
 class Watched:
@@ -99,3 +101,29 @@ def test_an_abandoned_job_stops_and_calls_nobody(qtbot):
     qtbot.waitUntil(lambda: steps.closed_in is not None, timeout=120_000)
     qtbot.wait(50)
     assert len(calls) == known
+
+
+def test_threads_take_short_turns_while_jobs_run_and_no_longer(qtbot):
+    usual = sys.getswitchinterval()
+    outcomes, during = [], []
+    for count in (3, 30):
+        Job(
+            Watched(count),
+            "counting",
+            on_item=lambda item: during.append(sys.getswitchinterval()),
+            on_end=outcomes.append,
+        )
+    qtbot.waitUntil(lambda: len(outcomes) == 2, timeout=120_000)
+    assert max(during) < usual
+    assert sys.getswitchinterval() == usual
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (BadValueError("no pixel size"), "no pixel size"),
+        (ValueError("x"), "ValueError: x (the log"),
+    ],
+)
+def test_an_outcome_says_what_went_wrong(error, said):
+    assert Outcome("failed", error).said.startswith(said)

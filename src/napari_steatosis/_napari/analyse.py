@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,10 +14,10 @@ from superqt.utils import qthrottled
 from ..core.errors import BadValueError, SteatosisError
 from ..core.report import RESEARCH_USE
 from ..models import SHIPPED
-from .job import Job, Outcome
-from .layers import is_shown, prediction_over
-from .panel import Panel, Rows, wrapped_label
-from .view import Focus, camera_of, centre_um, shapes_um, view_um
+from .job import Job, Outcome, device_of, give_back
+from .layers import is_shown, prediction_over, shapes_among, slide_of, slides_among
+from .panel import Panel, Rows, duration, wrapped_label
+from .view import Focus, camera_of, shapes_um, view_um
 from .warm_up import start_warm_up
 
 if TYPE_CHECKING:
@@ -26,11 +27,14 @@ if TYPE_CHECKING:
 
     from ..core.report import Report
     from ..core.slide import Slide
+    from ..pipelines._pace import Outlook
     from ..pipelines.analyse import Began, Event, Request
+    from ..pipelines.segment import Progress
 
 WHOLE, VIEW, SHAPES = "Whole slide", "Current view", "Shapes layer"
 CHOOSE = "Choose folder…"
 REDRAW_MS = 300
+SHOW_EVERY_S = 0.1
 WIDTH_PX = 390
 
 
@@ -53,7 +57,7 @@ class AnalyseForm(Container):
         self._job: Job | None = None
         self._focus: Focus | None = None
         self._scale_known = False
-        self.tiles_done = 0
+        self.tiles_done, self._shown_at, self._began = 0, 0.0, 0.0
         self._redraw = qthrottled(self._refresh, timeout=REDRAW_MS)
         self._build()
         self._connect()
@@ -132,18 +136,10 @@ class AnalyseForm(Container):
     # What the fields offer
 
     def _slides(self, _: Any = None) -> list[tuple[str, Any]]:
-        from napari.layers import Image
-
-        return [
-            (one.name, one)
-            for one in self.viewer.layers
-            if isinstance(one, Image) and one.rgb and "associated" not in one.metadata
-        ]
+        return slides_among(self.viewer.layers)
 
     def _shapes(self, _: Any = None) -> list[tuple[str, Any]]:
-        from napari.layers import Shapes
-
-        return [(one.name, one) for one in self.viewer.layers if isinstance(one, Shapes)]
+        return shapes_among(self.viewer.layers)
 
     def _layers_changed(self, _: Any = None) -> None:
         for chooser in (self.slide, self.shapes, self.exclude):
@@ -194,7 +190,7 @@ class AnalyseForm(Container):
         from ..imaging import mask_of_polygons
         from ..pipelines.analyse import Request, stem
 
-        slide = self._chosen_slide()
+        slide = slide_of(self.slide.value, float(self.pixel_size.value))
         outlines = self._region_outlines(slide)
         left_out = self._outlines_of(self.exclude.value, slide)
         folder = self.folder.value
@@ -206,25 +202,6 @@ class AnalyseForm(Container):
             store=folder and Path(folder) / f"{stem(slide)}.zarr",
             overwrite=bool(self.replace.value),
         )
-
-    def _chosen_slide(self) -> Slide:
-        image = self.slide.value
-        if image is None:
-            raise BadValueError(
-                "There is no slide. Open one (File > Open File(s)… and choose napari-steatosis), "
-                "or a sample (File > Open Sample > napari-steatosis)."
-            )
-        slide = image.metadata.get("slide")
-        if slide is None:
-            raise BadValueError(
-                f"The layer {image.name!r} was not opened by napari-steatosis, so neither its "
-                f"pixel size nor its file is known. Open the file again and choose the reader "
-                f"'napari-steatosis'."
-            )
-        if slide.um_per_px is None and self.pixel_size.value > 0:
-            return slide.with_scale(float(self.pixel_size.value))
-        slide.frame()  # a pixel size is asked for, never assumed
-        return slide
 
     def _region_outlines(self, slide: Slide) -> list[Any]:
         if self.region.value == VIEW:
@@ -250,7 +227,7 @@ class AnalyseForm(Container):
         except SteatosisError as error:
             self._complain(str(error))
             return
-        self.report, self.labels, self.tiles_done = None, None, 0
+        self.report, self.labels, self.tiles_done, self._shown_at = None, None, 0, 0.0
         self._image, self._focus = self.slide.value, Focus(request.slide)
         self._look()
         self.panel.begin()
@@ -271,46 +248,75 @@ class AnalyseForm(Container):
     def _closed(self, _: Any = None) -> None:
         if self._job is not None:
             self._job.abandon()
+        self._job = self._focus = self.report = self.labels = None
 
     def _launch(self, steps: Any, text: str, on_end: Callable[[Outcome], None]) -> None:
         self.run.enabled, self.cancel.enabled, self.save.enabled = False, True, False
         self._rows.setEnabled(False)
+        self._began = time.monotonic()
         self._job = Job(steps, text, on_item=self._happened, on_end=on_end)
 
     def _analysis(self, request: Request) -> Callable[[Callable[[], bool]], Iterator[Event]]:
         """Return the steps of a run; they run in the worker."""
         focus = self._focus
 
-        def steps(should_stop: Callable[[], bool]) -> Iterator[Event]:
+        def steps(should_stop: Callable[[], bool]) -> Iterator[Any]:
+            from ..pipelines._pace import outlook
             from ..pipelines.analyse import Began, Ended, Stage, analyse_steps, write_all, writing
 
-            for event in analyse_steps(request, focus=focus, should_stop=should_stop):
-                if isinstance(event, Began):
-                    focus.frame = event.plan.plane.frame
-                if isinstance(event, Ended) and request.store is not None:
-                    yield Stage(writing(event.report))
-                    write_all(event.report, Path(request.store).parent, overwrite=True)
-                yield event
+            device, report, event = "", None, None
+            steps = analyse_steps(request, focus=focus, should_stop=should_stop)
+            try:
+                for event in steps:
+                    if isinstance(event, Ended):
+                        report = event.report
+                        break
+                    if isinstance(event, Began):
+                        device = device_of(event.plan.model)
+                        focus.frame = event.plan.plane.frame
+                        yield outlook(event.plan)
+                    yield event
+            finally:
+                steps.close()
+                event = steps = None  # these hold the model
+                give_back(device)
+            if report is not None:
+                if request.store is not None:
+                    yield Stage(writing(report))
+                    write_all(report, Path(request.store).parent, overwrite=True)
+                yield report
 
         return steps
 
-    def _happened(self, event: Event) -> None:
+    def _happened(self, event: Event | Outlook | Report) -> None:
+        from ..core.report import Report
+        from ..pipelines._pace import Outlook
         from ..pipelines.analyse import Began, Ended, Share, Stage
 
         if isinstance(event, Stage):
             self.panel.begin_stage(event.text)
         elif isinstance(event, Share):
             self.panel.show_share(event.done)
+        elif isinstance(event, Outlook):
+            self.panel.show_outlook(event)
         elif isinstance(event, Began):
             self._add_labels(event)
-        elif isinstance(event, Ended):
-            self.report = event.report
+        elif isinstance(event, Ended | Report):
+            self.report = event.report if isinstance(event, Ended) else event
         else:
-            self.tiles_done = event.done
-            self.panel.show_progress(event)
-            self._job.show(event.done, event.total)
-            if self._labels_alive() and event.inner and is_shown(self.labels, event.inner):
-                self._redraw()
+            self._advance(event)
+
+    def _advance(self, progress: Progress) -> None:
+        self.tiles_done = progress.done
+        self._look()  # the canvas may have another size by now
+        now = time.monotonic()
+        if now - self._shown_at > SHOW_EVERY_S or progress.done == progress.total:
+            self._shown_at = now
+            self.panel.show_progress(progress)
+            self._job.show(progress.done, progress.total)
+        inner = progress.inner
+        if self._labels_alive() and inner and is_shown(self.labels, inner):
+            self._redraw()
 
     def _add_labels(self, event: Began) -> None:
         from napari.layers import Layer
@@ -335,7 +341,7 @@ class AnalyseForm(Container):
     def _look(self, _: Any = None) -> None:
         """Tell the engine where the user looks."""
         if self._focus is not None:
-            self._focus.centre_um = centre_um(self.viewer, self._image, self._focus.slide)
+            self._focus.look(self.viewer, self._image)
 
     def _analysed(self, outcome: Outcome) -> None:
         whole = self.report is not None  # a cancel that came after the last step changes nothing
@@ -357,11 +363,11 @@ class AnalyseForm(Container):
         self._rows.setEnabled(True)
         self._slide_changed()
         if outcome.error is not None:
-            self._complain(_text_of(outcome.error))
+            self._complain(outcome.said)
         elif outcome.status == "cancelled":
             self.panel.say(cancelled)
         else:
-            self.panel.say("Done.")
+            self.panel.say(f"Done in {duration(time.monotonic() - self._began)}.")
 
     def _complain(self, text: str) -> None:
         from napari.utils.notifications import show_error
@@ -387,9 +393,3 @@ class AnalyseForm(Container):
             write_all(report, folder)
 
         self._launch(steps, "Save report", lambda outcome: self._finish(outcome, "Stopped."))
-
-
-def _text_of(error: BaseException) -> str:
-    if isinstance(error, SteatosisError):
-        return str(error)
-    return f"{type(error).__name__}: {error} (the log has the whole traceback)"

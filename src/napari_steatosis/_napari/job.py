@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import logging
+import sys
 import threading
 import traceback
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from ..core.errors import SteatosisError
 from .mesa import keep_triton_out
 
 log = logging.getLogger(__name__)
 
 Steps = Callable[[Callable[[], bool]], Iterator[Any]]
 """Given ``should_stop``, yields what happens; runs outside the GUI thread."""
+
+
+TURN_S = 0.0005
 
 
 @dataclass(frozen=True)
@@ -30,6 +35,51 @@ class Outcome:
 
     status: Literal["done", "cancelled", "failed"]
     error: BaseException | None = None
+
+    @property
+    def said(self) -> str:
+        """What to tell the user of the error."""
+        if isinstance(self.error, SteatosisError):
+            return str(self.error)
+        return f"{type(self.error).__name__}: {self.error} (the log has the whole traceback)"
+
+
+class _Turns:
+    """While jobs run, threads take short turns at the interpreter.
+
+    A window lets go of it at each call of OpenGL, hundreds of times for a picture, and would
+    wait the usual 5 ms each time to have it back from a thread that computes.
+    """
+
+    def __init__(self) -> None:
+        self._jobs, self._usual_s = 0, 0.0
+
+    def shorten(self) -> None:
+        if self._jobs == 0:
+            self._usual_s = sys.getswitchinterval()
+            sys.setswitchinterval(min(TURN_S, self._usual_s))
+        self._jobs += 1
+
+    def restore(self) -> None:
+        self._jobs -= 1
+        if self._jobs == 0:
+            sys.setswitchinterval(self._usual_s)
+
+
+_turns = _Turns()
+
+
+def device_of(model: Any) -> str:
+    """Return where a model computes, ``"cuda:0"``; empty where it does not say."""
+    return str(getattr(getattr(model, "compute", None), "device", ""))
+
+
+def give_back(device: str) -> None:
+    """Give the memory that a run has used on a device back to it, once its model has gone."""
+    if device:
+        from ..models._memory import empty_cache
+
+        empty_cache(device)
 
 
 def drive(steps: Steps, stop: threading.Event) -> Generator[Any, None, Outcome]:
@@ -89,6 +139,7 @@ class Job:
         self._worker.yielded.connect(lambda item: self._pass_on(item))
         self._worker.returned.connect(lambda outcome: setattr(self, "_outcome", outcome))
         self._worker.finished.connect(lambda: self._end())
+        _turns.shorten()
         self._worker.start()
 
     def cancel(self) -> None:
@@ -127,6 +178,7 @@ class Job:
             self._on_item(item)
 
     def _end(self) -> None:
+        _turns.restore()
         self._worker = None
         if self._bar is not None:
             self._bar.close()

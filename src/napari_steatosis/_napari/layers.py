@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from ..core.errors import BadValueError
 
 if TYPE_CHECKING:
     import napari.layers
@@ -46,6 +48,59 @@ def slide_layer(slide: Slide, name: str | None = None) -> LayerTuple:
         **placed(None if slide.um_per_px is None else slide.frame()),
     }
     return levels if multiscale else levels[0], options, "image"
+
+
+def slides_among(layers: Iterable[Any]) -> list[tuple[str, napari.layers.Image]]:
+    """Return name and layer of those that may show a slide: colour images, no macro or label."""
+    from napari.layers import Image
+
+    return [
+        (one.name, one)
+        for one in layers
+        if isinstance(one, Image) and one.rgb and "associated" not in one.metadata
+    ]
+
+
+def shapes_among(layers: Iterable[Any]) -> list[tuple[str, napari.layers.Shapes]]:
+    """Return name and layer of those that hold shapes."""
+    from napari.layers import Shapes
+
+    return [(one.name, one) for one in layers if isinstance(one, Shapes)]
+
+
+def slide_of(image: napari.layers.Image | None, um_per_px: float = 0.0) -> Slide:
+    """Return the slide that a layer shows.
+
+    Parameters
+    ----------
+    image : Image, optional
+        The layer; None where there is none to choose.
+    um_per_px : float
+        Size of a level 0 pixel, um, for a slide that has none; 0 is unknown.
+
+    Raises
+    ------
+    BadValueError
+        Where there is no layer, or one of another reader.
+    MissingScaleError
+        Where the pixel size is unknown: it is asked for, never assumed.
+    """
+    if image is None:
+        raise BadValueError(
+            "There is no slide. Open one (File > Open File(s)… and choose napari-steatosis), "
+            "or a sample (File > Open Sample > napari-steatosis)."
+        )
+    slide: Slide | None = image.metadata.get("slide")
+    if slide is None:
+        raise BadValueError(
+            f"The layer {image.name!r} was not opened by napari-steatosis, so neither its "
+            f"pixel size nor its file is known. Open the file again and choose the reader "
+            f"'napari-steatosis'."
+        )
+    if slide.um_per_px is None and um_per_px > 0:
+        return slide.with_scale(um_per_px)
+    slide.frame()
+    return slide
 
 
 def placed(frame: Frame | None) -> dict[str, Any]:

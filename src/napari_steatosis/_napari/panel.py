@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QProgressBar, QVBoxLayout, QWidget
 
-from .results import ResultTable
+from .results import ResultTable, number
 
 if TYPE_CHECKING:
     from magicgui.widgets import Widget
 
     from ..core.report import Report
+    from ..pipelines._pace import Outlook
     from ..pipelines.segment import Progress
 
 MIND = "background: #7a5b00; color: white; border-radius: 3px; padding: 6px;"
@@ -56,6 +57,8 @@ class Panel(QWidget):
         self._stage = ""
         self.bar = QProgressBar()
         self.bar.setTextVisible(True)
+        self.plan = wrapped_label()
+        self.plan.hide()
         self.status = wrapped_label()
         self.flags = wrapped_label()
         self.flags.setStyleSheet(MIND)
@@ -63,7 +66,7 @@ class Panel(QWidget):
         self.table = ResultTable()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        for widget in (self.bar, self.status, self.flags):
+        for widget in (self.plan, self.bar, self.status, self.flags):
             layout.addWidget(widget)
         layout.addWidget(self.table, 1)
         self.end()
@@ -72,6 +75,7 @@ class Panel(QWidget):
         """Show that a run has begun, and clear what the last one left."""
         self.table.show_report(None)
         self.flags.hide()
+        self.plan.hide()
         self.bar.setRange(0, 1)  # an animated bar would have the whole canvas drawn all the time
         self.bar.setValue(0)
 
@@ -91,6 +95,20 @@ class Panel(QWidget):
         self.bar.setValue(int(100 * done))
         self.say(f"{self._stage}… {100 * done:.0f} %")
 
+    def show_outlook(self, ahead: Outlook) -> None:
+        """Show what the run will do, on what, and about how long it will take."""
+        parts = [f"{ahead.tiles} tiles"]
+        if ahead.area_mm2 is not None:
+            parts.append(f"{number(ahead.area_mm2)} mm² of tissue")
+        parts += [f"{number(ahead.mpx)} Mpx", f"about {duration(ahead.seconds)}"]
+        lines = [" · ".join(parts)]
+        if ahead.compute:
+            lines.append(f"Computed on {ahead.compute}")
+        self.plan.setText("\n".join(lines))
+        self.plan.show()
+        if ahead.warning:
+            self.warn(ahead.warning)
+
     def say(self, text: str) -> None:
         """Show a status line."""
         self.status.setText(text)
@@ -105,6 +123,7 @@ class Panel(QWidget):
         self.bar.setRange(0, progress.total)
         self.bar.setValue(progress.done)
         parts = [f"Tile {progress.done} of {progress.total}", f"{progress.mpx_per_s:.2f} Mpx/s"]
+        parts.append(f"{duration(progress.seconds)} so far")
         if progress.done < progress.total:
             parts.append(f"{duration(progress.seconds_left)} left")
         self.say(" · ".join(parts))

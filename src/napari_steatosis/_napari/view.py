@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..core.errors import BadValueError
+from ..core.geometry import Region
 from .layers import data_to_world
 
 if TYPE_CHECKING:
@@ -22,22 +23,50 @@ ELLIPSE_CORNERS = 72
 
 
 class Focus:
-    """The point that the user looks at, written by the GUI thread and read by the engine.
+    """Where the user looks, written by the GUI thread and read by the threads that compute.
 
-    Called, it gives (row, column) in px of `frame`, or None before both are known.
+    Called, it gives the point (row, column) in px of `frame`; None before both are known.
+
+    Parameters
+    ----------
+    slide : Slide
+        That is looked at.
     """
 
     def __init__(self, slide: Slide) -> None:
         self.slide = slide
-        self.centre_um: tuple[float, float] | None = None
         self.frame: Frame | None = None
+        self.seen_um: tuple[NDArray[np.float64], NDArray[np.float64] | None] | None = None
+
+    def look(self, viewer: napari.Viewer, image: napari.layers.Image) -> None:
+        """Take note of the centre of the canvas, and of the part of the slide on it."""
+        try:
+            seen: NDArray[np.float64] | None = view_um(viewer, image, self.slide)
+        except BadValueError:  # the canvas shows no part of the slide
+            seen = None
+        self.seen_um = centre_um(viewer, image, self.slide), seen  # at once, for other threads
 
     def __call__(self) -> tuple[float, float] | None:
-        centre_um, frame = self.centre_um, self.frame
-        if centre_um is None or frame is None:
+        seen, frame = self.seen_um, self.frame
+        if seen is None or frame is None:
             return None
-        row, column = frame.to_px(centre_um)
+        row, column = frame.to_px(seen[0])
         return float(row), float(column)
+
+    def visible(self) -> Region | None:
+        """Return the rectangle of the slide that is on the canvas, px of `frame`.
+
+        None where no part of the slide is there, or nothing is known yet.
+        """
+        seen, frame = self.seen_um, self.frame
+        if seen is None or seen[1] is None or frame is None:
+            return None
+        corners = frame.to_px(seen[1]) + 0.5  # edges of pixels, not centres
+        y, x = np.maximum(np.floor(corners.min(0)), 0).astype(int)
+        y_end, x_end = np.ceil(corners.max(0)).astype(int)
+        return Region(
+            y=int(y), x=int(x), height=max(1, int(y_end - y)), width=max(1, int(x_end - x))
+        )
 
 
 def camera_of(viewer: napari.Viewer) -> Any:
@@ -47,11 +76,10 @@ def camera_of(viewer: napari.Viewer) -> Any:
 
 def centre_um(
     viewer: napari.Viewer, image: napari.layers.Image, slide: Slide
-) -> tuple[float, float]:
+) -> NDArray[np.float64]:
     """Return the centre of the canvas, (y, x) in um of the slide."""
     centre = _in_units_of(image, viewer, camera_of(viewer).center)
-    y, x = tissue_um(image, [centre], slide)[0]
-    return float(y), float(x)
+    return tissue_um(image, [centre], slide)[0]
 
 
 def view_um(viewer: napari.Viewer, image: napari.layers.Image, slide: Slide) -> NDArray[np.float64]:

@@ -29,15 +29,22 @@ def start_warm_up() -> threading.Thread:
 def warm_up() -> None:
     """Analyse a few drawn cells, so that the first run starts at once.
 
-    It imports what a run needs; importing on the GUI thread would hold the window up.
+    It imports what a run needs, which would hold the window up on the GUI thread, prepares
+    what napari prepares for its first labels, and measures the pace of the default model.
     """
     from napari.layers import Layer
+    from vispy.visuals.line.dash_atlas import DashAtlas
 
     from ..imaging import drawn_liver
-    from ..pipelines.analyse import analyse
+    from ..models import load_model
+    from ..pipelines._pace import pace
+    from ..pipelines.analyse import DEFAULT_MODEL, analyse
 
+    DashAtlas()  # for a line that each labels layer brings; its patterns are kept
     try:
-        report = analyse(drawn_liver(SIDE_PX, SIDE_PX))
+        model = load_model(DEFAULT_MODEL)
+        report = analyse(drawn_liver(SIDE_PX, SIDE_PX), model=model)
+        pace(model)
     except SteatosisError as error:
         log.info("The default model was not loaded ahead: %s", error)
         return
