@@ -245,7 +245,7 @@ class ForeignModel:
             )
 
     def __reduce__(self) -> tuple[Any, ...]:
-        where = str(self.origin.path)
+        where = str(self.origin.path.absolute())
         return restore, (where, self.origin.device, self.origin.precision, self.digest)
 
     def __repr__(self) -> str:
