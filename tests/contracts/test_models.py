@@ -143,6 +143,22 @@ def test_the_engine_shows_no_seams(segmenter):
         assert np.array_equal(classes[clear], np.where(whole >= threshold, 2, 1)[clear])
 
 
+@pytest.mark.parametrize("rows", [1, 3, 7])
+def test_a_stream_gives_what_the_whole_gives(segmenter, rows: int):
+    """Bands of so many steps; a network that cannot says so with None."""
+    stream, step = segmenter.stream(), segmenter.spec.multiple_px
+    if stream is None:
+        pytest.skip("it is computed tile by tile")
+    image = noise(9 * step, 4 * step)
+    count = rows * step
+    bands = [
+        stream.push(image[y : y + count], last=y + count >= len(image))
+        for y in range(0, len(image), count)
+    ]
+    whole = segmenter.predict(image[None])[0]
+    assert np.abs(np.concatenate(bands, 1) - whole).max() <= 1e-5
+
+
 def test_it_comes_back_from_its_folder_with_the_same_digest_and_answers(model, tmp_path):
     save_model(model, tmp_path / "saved")
     again = load_model(tmp_path / "saved", device="cpu", precision="fp32")
