@@ -84,7 +84,7 @@ def _pairs(network: nn.Module, step_px: int) -> list[tuple[nn.Module, nn.BatchNo
     ]
 
 
-class _Readers(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class _Readers(TorchDispatchMode):
     """Counts how many operations read each tensor."""
 
     def __init__(self) -> None:
