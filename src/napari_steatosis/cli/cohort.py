@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..core.errors import CannotOpenError, SteatosisError
 from ._cluster import Scheduler
 from ._say import FAILED, Device, Model, Precision, say
 
@@ -76,6 +77,13 @@ def cohort(
     except KeyboardInterrupt:
         say.print("Stopped. The same command goes on with what is stored.", style="red")
         raise typer.Exit(STOPPED) from None
+    except OSError as error:
+        if isinstance(error, SteatosisError):
+            raise
+        raise CannotOpenError(
+            f"The results cannot be written to {out} ({error}). Make room there, and give the "
+            f"same command again."
+        ) from error
     for file in result.files:
         say.print(f"{file}", markup=False)
     total = len(result.reports) + len(result.failed) + len(result.left)

@@ -91,7 +91,7 @@ def check(parcel: Parcel, arithmetic: Arithmetic) -> None:
     _ready(parcel, arithmetic)
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=2)
 def _ready(parcel: Parcel, arithmetic: Arithmetic) -> SlideJob:
     job: SlideJob = parcel.open()
     own = job.model.arithmetic

@@ -6,6 +6,7 @@ import signal
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
@@ -54,7 +55,8 @@ class Worker:
     def give(self, row: Row) -> None:
         """Hand the process its next slide."""
         self.row = row
-        self.connection.send(row)
+        with suppress(OSError):  # it has died, and is heard of
+            self.connection.send(row)
 
     def hear(self) -> SlideState | None:
         """Return what the process says, or that it died; None is no news of a slide.
@@ -79,7 +81,7 @@ class Worker:
     def _death(self) -> SlideState | None:
         self.process.join(STOP_S)
         code = self.process.exitcode or 0
-        if not self.ready:
+        if not self.ready and code > 0:
             raise BadValueError(
                 f"A process for slides ended while it started (exit code {code}); what it said is "
                 f"above. A script must call this below a line: if __name__ == '__main__':"

@@ -12,7 +12,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from ..core.errors import BadValueError, StoreBusyError
+from ..core.errors import BadValueError, CannotOpenError, SteatosisError, StoreBusyError
 from ..core.report import Report
 from ..io.write import replacing
 from ..models._threads import threads
@@ -160,11 +160,15 @@ def _check_memory(jobs: int) -> None:
 
 @contextmanager
 def _alone(out: Path) -> Iterator[None]:
-    out.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(str(out / "cohort.lock"))
     try:
+        out.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(str(out / "cohort.lock"))
         lock.acquire(timeout=0)
-    except Timeout:
+    except OSError as error:
+        if not isinstance(error, Timeout):
+            raise CannotOpenError(
+                f"{out} cannot be written ({error}). Choose another folder for the results (--out)."
+            ) from error
         raise StoreBusyError(
             f"Another process analyses a cohort into {out}. Wait for it, or choose another folder."
         ) from None
@@ -180,7 +184,11 @@ def _note(record: Record, state: SlideState, settings: Settings) -> None:
         record.add(Outcome(name, error=state.error))
     elif state.report is not None:
         content = str(state.report.provenance["content"])
-        record.add(Outcome(name, asked_of(state.row, settings), content))
+        try:
+            asked = asked_of(state.row, settings)
+        except (SteatosisError, OSError):
+            asked = ""  # the slide went away meanwhile; the next call looks at it again
+        record.add(Outcome(name, asked, content))
 
 
 def _result(
