@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import threading
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,7 @@ class TorchModel:
         self._network: nn.Module = _placed(ready, self.compute)
         dtype = DTYPES[self.compute.precision]
         self._passes = Passes(self._network, self.compute.device, dtype)
+        self._turn = threading.Lock()  # threads that read tiles share a GPU and its memory
 
     @classmethod
     def load(cls, folder: Path, *, device: str = "auto", precision: str = "auto") -> TorchModel:
@@ -109,6 +111,16 @@ class TorchModel:
             Where a single tile does not fit into the memory of the device.
         """
         self._check(tiles)
+        with nullcontext() if self.compute.kind == "cpu" else self._turn:
+            found = self._predicted(tiles)
+        if self.compute.precision == "fp16" and np.isnan(found).any():
+            raise BadValueError(
+                f"Model {self.spec.name!r} computes values that are too large for fp16. "
+                f"Use precision 'bf16' or 'fp32'."
+            )
+        return found
+
+    def _predicted(self, tiles: NDArray[np.uint8]) -> NDArray[np.float32]:
         count, height, width = tiles.shape[:3]
         size = (height, width) if self.spec.task == "segmentation" else ()
         found = np.empty((count, len(self.spec.classes), *size), np.float32)
@@ -124,11 +136,6 @@ class TorchModel:
                 done += len(tried)
         if under_way is not None:
             under_way[0].into(under_way[1])
-        if self.compute.precision == "fp16" and np.isnan(found).any():
-            raise BadValueError(
-                f"Model {self.spec.name!r} computes values that are too large for fp16. "
-                f"Use precision 'bf16' or 'fp32'."
-            )
         return found
 
     def _begin(self, tiles: NDArray[np.uint8]) -> Pass | None:

@@ -17,6 +17,9 @@ from ._tiles import compute
 MOST_TAKERS = 4
 """Threads that each compute a block; each holds its rows in memory."""
 
+MOST_READERS = 16
+"""The same where a GPU computes: they read and wait for their turn."""
+
 LOOK_S = 0.1
 """How often a run that waits for results asks whether it is to stop, seconds."""
 
@@ -42,7 +45,8 @@ class Crew:
 
     def __init__(self, plan: Plan, tiles: Iterable[int], focus: Focus | None = None) -> None:
         self._plan, self._stands_back = plan, focus is not None
-        self._takers = min(MOST_TAKERS, threads())
+        on_cpu = plan.model.arithmetic["device"] == "cpu"
+        self._takers = min(MOST_TAKERS if on_cpu else MOST_READERS, threads())
         self._left = set(tiles)
         self._agenda: Agenda | Partition
         exact = plan.model.spec.context == "halo" and plan.model.arithmetic["precision"] == "bf16"

@@ -26,7 +26,7 @@ BAND_PX = 512
 PUSH_PX = 64
 """Rows that are given to the model at a time; its answer, in float32, is the largest thing here."""
 
-BATCH_PX = 2**24
+BATCH_PX = 2**23
 """Pixels that a GPU is given at a time. A processor gains nothing from more than one tile."""
 
 
