@@ -1,0 +1,64 @@
+"""Peak memory of a run above imports and model: little, and not more for a taller slide."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tifffile
+
+import napari_steatosis as st
+from napari_steatosis.core.geometry import Region
+
+resource = pytest.importorskip("resource")
+pytest.importorskip("torch")
+
+RUN = """
+import json, resource, sys
+import numpy as np
+import napari_steatosis as st
+def peak():
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
+model = st.load_model("steatosis-he", device="cpu", precision=sys.argv[2])
+model.predict(np.zeros((1, 512, 512, 3), np.uint8))
+slide = st.open_slide(sys.argv[1], um_per_px=0.5)
+before = peak()
+fat = st.segment(slide, model, store=sys.argv[3])
+print(json.dumps({"above_start_MB": peak() - before, "shape": fat.shape}))
+"""
+
+
+def slide_of(path, rows, columns):
+    """Write a tiled TIFF that repeats a drawn block of 512 px."""
+    liver = st.drawn_liver(512, 512, seed=2, glass=False)
+    block = liver.read(Region(y=0, x=0, height=512, width=512), 0)
+    tifffile.imwrite(
+        path,
+        np.tile(block, (rows, columns, 1)),
+        tile=(512, 512),
+        photometric="rgb",
+        compression="zlib",
+    )
+    return path
+
+
+def above_start(tmp_path, name, rows, columns, precision="bf16"):
+    path = slide_of(tmp_path / f"{name}.tif", rows, columns)
+    command = [sys.executable, "-c", RUN, str(path), precision, str(tmp_path / f"{name}.zarr")]
+    environment = {"OMP_NUM_THREADS": "2", "PATH": ""}
+    found = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
+    said = json.loads(found.stdout.splitlines()[-1])
+    assert said["shape"] == [512 * rows, 512 * columns]
+    return said["above_start_MB"]
+
+
+def test_the_widest_blocks_take_less_than_400_mb_and_height_takes_none(tmp_path):
+    low = above_start(tmp_path, "low", 2, 16)
+    high = above_start(tmp_path, "high", 6, 16)
+    assert 0 < low < 400
+    assert high < 400
+    assert high < low + 60
