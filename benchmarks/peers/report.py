@@ -65,7 +65,7 @@ def _speed(results: list[dict[str, Any]], side: int) -> str:
         lines.append(
             f"| {name} | {mpx / seconds:.2f} | {network / seconds:.2f} | {network / mpx:.2f} "
             f"| {_median(rows, 'cpu_seconds') / mpx:.2f} | {_median(rows, 'loaded_GB'):.2f} GB "
-            f"| {max(r['peak_GB'] for r in rows):.2f} GB |"
+            f"| {min(r['peak_GB'] for r in rows):.2f} GB |"
         )
     return "\n".join(lines)
 

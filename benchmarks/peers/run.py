@@ -136,7 +136,7 @@ class Bench:
 
     def timed(self, row: Row, side_px: int, round_number: int) -> None:
         """Run one row, compare what it says with the whole image, and remember."""
-        keep = self.out / "kept.npy" if side_px == ERRORS_PX else None
+        keep = self.out / "kept.npy" if side_px == ERRORS_PX and not round_number else None
         values = self.run(row, side_px, keep=keep) | {"round": round_number}
         if keep is not None:
             values |= report.compared(np.load(keep), np.load(self.whole))

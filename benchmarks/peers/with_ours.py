@@ -10,6 +10,7 @@ from measure import Measured, asked
 
 given = asked()
 
+from dataclasses import replace  # noqa: E402
 from typing import Any  # noqa: E402
 
 import numpy as np  # noqa: E402
@@ -22,10 +23,10 @@ WARM_UP_PX = 512
 
 
 class Seen:
-    """Counts the pixels that a model is given, and what it says of those that are kept."""
+    """Counts the pixels that a model is given."""
 
     def __init__(self, model: Any) -> None:
-        self.pixels, self.fat = 0, None
+        self.pixels = 0
         self._predict, self._stream = model.predict, model.stream
         model.predict, model.stream = self.predict, self.stream
 
@@ -36,16 +37,6 @@ class Seen:
     def stream(self) -> Any:
         stream = None if given.merge == "tiles" else self._stream()
         return None if stream is None else _Counted(stream, self)
-
-    def keep(self, shape: tuple[int, int]) -> None:
-        """Keep the probability of fat as it is before it becomes a class."""
-        self.fat, cut = np.zeros(shape, np.float32), _tiles._cut
-
-        def cut_and_keep(plan: Any, tiles: range, inner: Any, found: np.ndarray) -> Any:
-            self.fat[inner.slices] = found[1]
-            return cut(plan, tiles, inner, found)
-
-        _tiles._cut = cut_and_keep
 
 
 class _Counted:
@@ -64,22 +55,32 @@ def said(found: np.ndarray) -> np.ndarray:
     return found
 
 
+def probabilities(slide: st.Slide, model: Any) -> np.ndarray:
+    """Segment again, and return the probability of fat as it is before it becomes a class."""
+    kept, stored = np.zeros(slide.shape, np.float32), _tiles._stored
+
+    def decided(plan: Any, found: np.ndarray) -> Any:
+        return _tiles.Decided(_tiles.class_values(found, plan.model.spec.threshold), found.copy())
+
+    def stored_and_kept(plan: Any, tiles: range, inner: Any, rows: Any) -> Any:
+        kept[inner.slices] = rows.probabilities[1]
+        return stored(plan, tiles, inner, replace(rows, probabilities=None))
+
+    _tiles._decided, _tiles._stored = decided, stored_and_kept
+    st.segment(slide, model, store=given.out / "again.zarr")
+    return kept
+
+
 torch.set_num_threads(given.threads)
 model = st.load_model(given.model, device="cpu", precision=given.precision)
 model.predict(np.zeros((1, WARM_UP_PX, WARM_UP_PX, 3), np.uint8))
 seen = Seen(model)
-if given.keep:
-    seen.keep(st.open_slide(given.slide).shape)
 measured = Measured("napari-steatosis")
 with measured.run():
     slide = st.open_slide(given.slide)
-    found = st.segment(slide, model, store=given.out / "ours.zarr", overwrite=True)
+    found = st.segment(slide, model, store=given.out / "ours.zarr")
 fat = np.asarray(found.levels[0]) == found.value_of("fat")
+measured.values["network_mpx"] = seen.pixels / 1e6
 if given.keep:
-    np.save(given.keep, seen.fat)
-measured.tell(
-    network_mpx=seen.pixels / 1e6,
-    fat=float(fat.mean()),
-    compute=str(model.compute),
-    context=model.spec.context,
-)
+    np.save(given.keep, probabilities(slide, model))
+measured.tell(fat=float(fat.mean()), compute=str(model.compute))
