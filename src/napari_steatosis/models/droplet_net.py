@@ -81,7 +81,7 @@ class DropletNet(nn.Module):
 
     @property
     def reach_px(self) -> int:
-        """Farthest input pixel that any output pixel depends on, px (an upper bound).
+        """How far around itself an area of whole strides depends on the input, px.
 
         The interval that output pixel p needs is followed back through the deepest path
         (every shortcut lies inside it), for each position of p in the stride.
@@ -97,7 +97,7 @@ class DropletNet(nn.Module):
                 low, high = 2 * low, 2 * high + 1  # max pooling
                 low, high = low - 2 * self.blocks_down[i], high + 2 * self.blocks_down[i]
             low, high = 2 * (low - 1), 2 * (high + 1) + 1  # stem, then pixel unshuffle
-            farthest = max(farthest, p - low, high - p)
+            farthest = max(farthest, -low, high - (self.stride_px - 1))
         return farthest
 
     def forward(self, rgb: Tensor) -> Tensor:
