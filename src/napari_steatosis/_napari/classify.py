@@ -11,6 +11,7 @@ from magicgui.widgets import FileEdit, SpinBox
 
 from ..core.errors import BadValueError
 from .analyse import AnalyseForm
+from .job import device_of, give_back
 from .probability_layers import probabilities_over
 
 if TYPE_CHECKING:
@@ -91,18 +92,30 @@ class ClassifyForm(AnalyseForm):
         focus, stepping = self._focus, self.stepping()
         self.probabilities = []
 
-        def steps(should_stop: Callable[[], bool]) -> Iterator[Event]:
+        def steps(should_stop: Callable[[], bool]) -> Iterator[Any]:
             from ..pipelines.analyse import Began, Ended, Stage
             from ..pipelines.classify import classification_steps, write_tables
 
+            device, report, event = "", None, None
             events = classification_steps(request, stepping, focus=focus, should_stop=should_stop)
-            for event in events:
-                if isinstance(event, Began):
-                    focus.frame = event.plan.plane.frame
-                if isinstance(event, Ended) and request.store is not None:
+            try:
+                for event in events:
+                    if isinstance(event, Ended):
+                        report = event.report
+                        break
+                    if isinstance(event, Began):
+                        device = device_of(event.plan.model)
+                        focus.frame = event.plan.plane.frame
+                    yield event
+            finally:
+                events.close()
+                event = events = None  # these hold the model
+                give_back(device)
+            if report is not None:
+                if request.store is not None:
                     yield Stage("Writing the tables")
-                    write_tables(event.report, Path(request.store).parent)
-                yield event
+                    write_tables(report, Path(request.store).parent)
+                yield report
 
         return steps
 
