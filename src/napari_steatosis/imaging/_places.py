@@ -65,8 +65,8 @@ def drop_small(
 
     Examples
     --------
-    >>> drop_small(np.array([[True, False, False, True, True, False]]), 3).tolist()
-    [[False, False, False, False, False, False]]
+    >>> drop_small(np.pad(np.array([[True, False, True, True]]), 1), 2)[1].tolist()
+    [False, False, False, True, True, False]
     """
     from scipy.ndimage import generate_binary_structure, label
 
