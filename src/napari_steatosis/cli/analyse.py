@@ -35,6 +35,14 @@ Patients = Annotated[
     typer.Option(help="CSV with the columns slide and patient, for the tables of all slides."),
 ]
 
+Border = Annotated[
+    str,
+    typer.Option(help="At the edge of a slide: reflect it, or exclude what lacks context."),
+]
+Probabilities = Annotated[
+    bool, typer.Option("--probabilities", help="Store the probabilities, too (8 bits a class).")
+]
+
 
 def analyse(
     slides: Slides,
@@ -51,6 +59,8 @@ def analyse(
     precision: Precision = "auto",
     resume: Resume = True,
     accept_unreadable: AcceptUnreadable = False,
+    border: Border = "reflect",
+    probabilities: Probabilities = False,
     workers: Workers = 0,
     scheduler: Scheduler = None,
     as_json: AsJson = False,
@@ -69,6 +79,8 @@ def analyse(
         "precision": precision,
         "overwrite": not resume,
         "accept_unreadable": accept_unreadable,
+        "border": border,
+        "probabilities": probabilities,
     }
     areas = {"region": (regions, region_class or ()), "exclude": (exclude, ())}
     asked = {"um_per_px": mpp, "srgb": srgb, "swap_red_blue": swap_red_blue}

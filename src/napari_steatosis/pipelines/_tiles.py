@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -19,6 +18,7 @@ from ..io._store import StoredTile
 from ._blend import blended, neighbours
 from ._blocks import Block
 from ._plan import Plan
+from ._rows import Decided, Rows
 
 BAND_PX = 512
 """Rows that are read at a time: a whole row of the chunks of most files, px."""
@@ -140,49 +140,6 @@ def _blended(plan: Plan, block: Block) -> Iterator[list[StoredTile]]:
 def _pixels(plan: Plan, region: Region) -> NDArray[np.uint8]:
     rgb = plan.plane.read(region)
     return rgb if plan.stain is None else plan.stain.apply(rgb)
-
-
-@dataclass(frozen=True, eq=False)
-class Decided:
-    """What is stored of some pixels, as yet without regard to where there is tissue.
-
-    Parameters
-    ----------
-    classes : (y, x) uint8
-        Class map.
-    probabilities : (class, y, x) uint8, optional
-        Where they are kept.
-    """
-
-    classes: NDArray[np.uint8]
-    probabilities: NDArray[np.uint8] | None
-
-
-class Rows:
-    """Decided rows of a block that wait until a row of tiles is whole."""
-
-    def __init__(self, first: int) -> None:
-        self.end = first
-        self._first, self._parts = first, list[Decided]()
-
-    def append(self, part: Decided) -> None:
-        """Take the next rows."""
-        self._parts.append(part)
-        self.end += len(part.classes)
-
-    def take(self, y: int, y_end: int) -> Decided:
-        """Return the rows from `y` to `y_end`, and forget all before `y_end`."""
-        parts, first = self._parts, self._first
-        classes = np.concatenate([part.classes for part in parts])
-        kept = [part.probabilities for part in parts if part.probabilities is not None]
-        both = Decided(classes, np.concatenate(kept, 1) if kept else None)
-        self._first, self._parts = y_end, [_rows(both, y_end - first, len(classes))]
-        return _rows(both, y - first, y_end - first)
-
-
-def _rows(of: Decided, start: int, end: int) -> Decided:
-    kept = None if of.probabilities is None else of.probabilities[:, start:end].copy()
-    return Decided(of.classes[start:end].copy(), kept)
 
 
 def _decided(plan: Plan, probabilities: NDArray[np.float32]) -> Decided:

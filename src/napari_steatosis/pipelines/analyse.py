@@ -18,7 +18,7 @@ from ..core.slide import Slide
 from ._cells import CellPlan
 from ._cluster import model_on
 from ._order import Focus
-from ._plan import Plan, plan_segmentation
+from ._plan import Border, Plan, plan_segmentation
 from .estimate import Estimate, estimate
 from .segment import Progress, incomplete, open_store, remaining, run
 
@@ -113,6 +113,10 @@ class Request:
     device, precision : str
         For a model given by name: ``"auto"``, ``"cpu"``, ``"cuda"``, ``"mps"``; ``"auto"``,
         ``"fp32"``, ``"bf16"``.
+    border : {"reflect", "exclude"}
+        At the edge of the slide: mirror it, or leave out the pixels whose context sticks out.
+    probabilities : bool
+        Store the probabilities beside the class map, 8 bits for each class.
     """
 
     slide: Slide
@@ -123,6 +127,8 @@ class Request:
     overwrite: bool = False
     device: str = "auto"
     precision: str = "auto"
+    border: Border = "reflect"
+    probabilities: bool = False
 
 
 def analyse_steps(
@@ -152,7 +158,8 @@ def analyse_steps(
 
     slide = request.slide
     model, within = yield from prepared(request, client)
-    plan = plan_segmentation(slide, model, within=within)
+    options: dict[str, Any] = {"border": request.border, "probabilities": request.probabilities}
+    plan = plan_segmentation(slide, model, within=within, **options)
     store = request.store(plan) if callable(request.store) else request.store
     with open_store(plan, store, overwrite=request.overwrite) as results:
         ahead = None if client is not None else estimate(plan, remaining(plan, results))

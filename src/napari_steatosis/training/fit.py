@@ -123,7 +123,7 @@ def fit(
         for group in optimizer.param_groups:
             group["lr"] = recipe.rate(step)
         optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         optimizer.step()
         # A short memory at first, so that the average forgets the untrained weights.
         _average(averaged, network, min(recipe.averaging, (step + 1) / (step + 10)))
