@@ -31,7 +31,7 @@ def compared(fat: NDArray[np.float32], whole: NDArray[np.float32]) -> dict[str, 
 
 def line(values: dict[str, Any]) -> str:
     """Return one run as one line."""
-    mpx = values["side_px"] ** 2 / 1e6
+    mpx = values["network_mpx"] if values.get("bare") else values["side_px"] ** 2 / 1e6
     return (
         f"{values['row']:34s} {values['side_px']:5d} px  {values['seconds']:6.1f} s  "
         f"{mpx / values['seconds']:5.2f} Mpx/s  {values['cpu_seconds']:6.1f} CPU s  "
@@ -40,9 +40,10 @@ def line(values: dict[str, Any]) -> str:
 
 
 def tables(results: list[dict[str, Any]]) -> str:
-    """Return speed and memory by size of the slide, errors, constants and versions."""
+    """Return speed, memory and their ratios by size, errors, constants and versions."""
     timed = [r for r in results if "round" in r and not r.get("bare")]
-    parts = [_speed(timed, side) for side in sorted({r["side_px"] for r in timed})]
+    sides = sorted({r["side_px"] for r in timed})
+    parts = [_speed(timed, side) for side in sides] + [_ratios(timed, side) for side in sides]
     parts.append(_bare([r for r in results if r.get("bare")]))
     parts.append(_errors([r for r in timed if "error_max" in r]))
     parts.append(_constants([r for r in results if "constant" in r]))
@@ -68,6 +69,29 @@ def _speed(results: list[dict[str, Any]], side: int) -> str:
             f"| {min(r['peak_GB'] for r in rows):.2f} GB |"
         )
     return "\n".join(lines)
+
+
+def _ratios(results: list[dict[str, Any]], side: int) -> str:
+    rows = dict(_by_row(r for r in results if r["side_px"] == side))
+    ours = [name for name in rows if name.startswith("ours")]
+    lines = [
+        f"{side} px squared: how many times as fast, and (by processor time; peak of memory)",
+        "",
+        "| | " + " | ".join(ours) + " |",
+        "|---|" + "--:|" * len(ours),
+    ]
+    for name in rows.keys() - set(ours):
+        cells = []
+        for own in ours:
+            time, cpu, peak = (
+                min(r[key] for r in rows[name]) / min(r[key] for r in rows[own])
+                if key == "peak_GB"
+                else _median(rows[name], key) / _median(rows[own], key)
+                for key in ("seconds", "cpu_seconds", "peak_GB")
+            )
+            cells.append(f"{time:.2f} ({cpu:.2f}; {100 / peak:.0f} %)")
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    return "\n".join(lines[:4] + sorted(lines[4:]))
 
 
 def _bare(results: list[dict[str, Any]]) -> str:
