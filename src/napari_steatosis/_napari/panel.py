@@ -131,7 +131,7 @@ class Panel(QWidget):
     def show_report(self, report: Report) -> None:
         """Show the numbers, and first what must be known before using them."""
         if report.flags:
-            self.warn("\n".join(f"• {flag}" for flag in report.flags))
+            self.warn("\n".join(f"• {flag}" for flag in report.flags).replace("mm^2", "mm²"))
         self.table.show_report(report)
 
 
