@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from ..core.errors import SteatosisError
 from .mesa import keep_triton_out
+from .warm_up import wait_for_warm_up
 
 log = logging.getLogger(__name__)
 
@@ -89,6 +90,7 @@ def drive(steps: Steps, stop: threading.Event) -> Generator[Any, None, Outcome]:
     so none may reach it. The steps are always closed here, in their own thread.
     """
     keep_triton_out()
+    wait_for_warm_up(stop)
     items = steps(stop.is_set)
     try:
         for item in items:

@@ -13,17 +13,27 @@ log = logging.getLogger(__name__)
 SIDE_PX = 128
 
 
+_threads: list[threading.Thread] = []
+
+
 def start_warm_up() -> threading.Thread:
-    """Start `warm_up` beside the window, from the GUI thread.
+    """Start `warm_up` beside the window, from the GUI thread; once in a process.
 
     The units of napari's layers load on first use; in two threads at once that fails.
     """
     import pint
 
-    pint.get_application_registry().Unit("pixel")
-    thread = threading.Thread(target=warm_up, name="warm-up", daemon=True)
-    thread.start()
-    return thread
+    if not _threads:
+        pint.get_application_registry().Unit("pixel")
+        _threads.append(threading.Thread(target=warm_up, name="warm-up", daemon=True))
+        _threads[0].start()
+    return _threads[0]
+
+
+def wait_for_warm_up(stop: threading.Event) -> None:
+    """Wait, in another thread, until it is over: torch cannot prepare two models at a time."""
+    while any(thread.is_alive() for thread in _threads) and not stop.wait(0.02):
+        pass
 
 
 def warm_up() -> None:
