@@ -19,8 +19,8 @@ from torch.nn import functional as F
 from ._band import Band
 from ._steps import NotLocalError, Program, Step, program_of
 
-PASS_PX = 2**19
-"""Pixels of the image that go through the network at a time: few enough for the caches."""
+PASS_PX = 2**20
+"""Most pixels of the image that go through the network at a time."""
 
 PASS_ROWS = 32
 """Rows of a pass are a multiple of this, so that the coarse levels of a network get whole rows."""

@@ -23,8 +23,9 @@ from ._rows import Decided, Rows
 BAND_PX = 512
 """Rows that are read at a time: a whole row of the chunks of most files, px."""
 
-PUSH_PX = 64
-"""Rows that are given to the model at a time; its answer, in float32, is the largest thing here."""
+PUSH_PX, PUSH_ROWS = 655_360, 32
+"""Pixels that are given to a model that streams at a time, in whole multiples of so many rows:
+few enough for the caches, and enough to keep the rows that wait between two pushes a small part."""
 
 BATCH_PX = 2**23
 """Pixels that a GPU is given at a time. A processor gains nothing from more than one tile."""
@@ -61,11 +62,12 @@ def _streamed(plan: Plan, block: Block, stream: Stream) -> Iterator[list[StoredT
     outer, row = block.outer, 0
     inner = _inner(plan, block, row)
     rows = Rows(first=outer.y)
+    count = max(1, PUSH_PX // (outer.width * PUSH_ROWS)) * PUSH_ROWS
     for band in _bands(outer):
         rgb = _pixels(plan, band)
-        for y in range(0, len(rgb), PUSH_PX):
-            last = band.y + y + PUSH_PX >= outer.y_end
-            found = stream.push(rgb[y : y + PUSH_PX], last=last)
+        for y in range(0, len(rgb), count):
+            last = band.y + y + count >= outer.y_end
+            found = stream.push(rgb[y : y + count], last=last)
             rows.append(_decided(plan, found[..., inner.x - outer.x :][..., : inner.width]))
         if rows.end < inner.y_end:
             yield []
