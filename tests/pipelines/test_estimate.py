@@ -22,9 +22,14 @@ def test_it_counts_what_is_computed():
     said = estimate(plan)
     assert said.tiles == len(plan.tiles) == 16
     assert said.mpx == pytest.approx(2048**2 / 1e6)
-    assert said.mm2 == pytest.approx(1.024**2, rel=1e-3)
+    assert said.tissue_mm2 is None
+    assert said.compute.startswith("cpu, ")
     assert 2048**2 < network_px(plan) < 2 * 2048**2
-    assert str(said).startswith("16 tiles, 4.2 Mpx, 1.05 mm²: about")
+    assert str(said).startswith("16 tiles, 4.2 Mpx: about")
+    tissue = st.find_tissue(slide)
+    within = estimate(plan_segmentation(slide, plan.model, within=tissue))
+    assert f"{tissue.area_mm2:.2f} mm² of tissue" in str(within)
+    assert estimate(plan, plan.tiles[:4]).tiles == 4
 
 
 def test_the_time_is_of_the_right_size():

@@ -11,12 +11,13 @@ from magicgui.widgets import CheckBox, ComboBox, Container, FileEdit, FloatSpinB
 from qtpy.QtWidgets import QFileDialog, QLabel
 from superqt.utils import qthrottled
 
+from ..core.duration import duration
 from ..core.errors import BadValueError, SteatosisError
 from ..core.report import RESEARCH_USE
 from ..models import SHIPPED
 from .job import Job, Outcome, device_of, give_back
 from .layers import is_shown, prediction_over, shapes_among, slide_of, slides_among
-from .panel import Panel, Rows, duration, wrapped_label
+from .panel import Panel, Rows, wrapped_label
 from .view import Focus, camera_of, shapes_um, view_um
 from .warm_up import start_warm_up
 
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
 
     from ..core.report import Report
     from ..core.slide import Slide
-    from ..pipelines._pace import Outlook
     from ..pipelines.analyse import Began, Event, Request
+    from ..pipelines.estimate import Estimate
     from ..pipelines.segment import Progress
 
 WHOLE, VIEW, SHAPES = "Whole slide", "Current view", "Shapes layer"
@@ -261,7 +262,6 @@ class AnalyseForm(Container):
         focus = self._focus
 
         def steps(should_stop: Callable[[], bool]) -> Iterator[Any]:
-            from ..pipelines._pace import outlook
             from ..pipelines.analyse import Began, Ended, Stage, analyse_steps, write_all, writing
 
             device, report, event = "", None, None
@@ -274,7 +274,8 @@ class AnalyseForm(Container):
                     if isinstance(event, Began):
                         device = device_of(event.plan.model)
                         focus.frame = event.plan.plane.frame
-                        yield outlook(event.plan)
+                        if event.estimate is not None:
+                            yield event.estimate
                     yield event
             finally:
                 steps.close()
@@ -288,17 +289,17 @@ class AnalyseForm(Container):
 
         return steps
 
-    def _happened(self, event: Event | Outlook | Report) -> None:
+    def _happened(self, event: Event | Estimate | Report) -> None:
         from ..core.report import Report
-        from ..pipelines._pace import Outlook
         from ..pipelines.analyse import Began, Ended, Share, Stage
+        from ..pipelines.estimate import Estimate
 
         if isinstance(event, Stage):
             self.panel.begin_stage(event.text)
         elif isinstance(event, Share):
             self.panel.show_share(event.done)
-        elif isinstance(event, Outlook):
-            self.panel.show_outlook(event)
+        elif isinstance(event, Estimate):
+            self.panel.show_estimate(event)
         elif isinstance(event, Began):
             self._add_labels(event)
         elif isinstance(event, Ended | Report):

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QProgressBar, QVBoxLayout, QWidget
 
+from ..core.duration import duration
 from .results import ResultTable, number
 
 if TYPE_CHECKING:
     from magicgui.widgets import Widget
 
     from ..core.report import Report
-    from ..pipelines._pace import Outlook
+    from ..pipelines.estimate import Estimate
     from ..pipelines.segment import Progress
 
 MIND = "background: #7a5b00; color: white; border-radius: 3px; padding: 6px;"
@@ -95,11 +95,11 @@ class Panel(QWidget):
         self.bar.setValue(int(100 * done))
         self.say(f"{self._stage}… {100 * done:.0f} %")
 
-    def show_outlook(self, ahead: Outlook) -> None:
+    def show_estimate(self, ahead: Estimate) -> None:
         """Show what the run will do, on what, and about how long it will take."""
         parts = [f"{ahead.tiles} tiles"]
-        if ahead.area_mm2 is not None:
-            parts.append(f"{number(ahead.area_mm2)} mm² of tissue")
+        if ahead.tissue_mm2 is not None:
+            parts.append(f"{number(ahead.tissue_mm2)} mm² of tissue")
         parts += [f"{number(ahead.mpx)} Mpx", f"about {duration(ahead.seconds)}"]
         lines = [" · ".join(parts)]
         if ahead.compute:
@@ -141,19 +141,3 @@ def wrapped_label() -> QLabel:
     label.setWordWrap(True)
     label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
     return label
-
-
-def duration(seconds: float) -> str:
-    """Return a time as people say it.
-
-    Examples
-    --------
-    >>> duration(42.3), duration(250), duration(7300)
-    ('42 s', '4 min', '2 h 2 min')
-    """
-    if math.isnan(seconds):
-        return "?"
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"

@@ -47,14 +47,14 @@ def warm_up() -> None:
 
     from ..imaging import drawn_liver
     from ..models import load_model
-    from ..pipelines._pace import pace
     from ..pipelines.analyse import DEFAULT_MODEL, analyse
+    from ..pipelines.estimate import network_px_per_s
 
     DashAtlas()  # for a line that each labels layer brings; its patterns are kept
     try:
         model = load_model(DEFAULT_MODEL)
         report = analyse(drawn_liver(SIDE_PX, SIDE_PX), model=model)
-        pace(model)
+        network_px_per_s(model)
     except SteatosisError as error:
         log.info("The default model was not loaded ahead: %s", error)
         return

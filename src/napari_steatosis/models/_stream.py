@@ -8,6 +8,7 @@ where the order of a sum may depend on how many rows there are.
 
 from __future__ import annotations
 
+import threading
 import weakref
 
 import numpy as np
@@ -25,6 +26,7 @@ PASS_PX = 2**20
 PASS_ROWS = 32
 """Rows of a pass are a multiple of this, so that the coarse levels of a network get whole rows."""
 
+_tracing = threading.Lock()
 _known: weakref.WeakKeyDictionary[nn.Module, Program | None] = weakref.WeakKeyDictionary()
 
 
@@ -38,12 +40,13 @@ def stream_of(network: nn.Module, dtype: torch.dtype) -> BandStream | None:
     dtype : torch.dtype
         Of its weights.
     """
-    if network not in _known:
-        try:
-            _known[network] = program_of(network)
-        except NotLocalError:
-            _known[network] = None
-    program = _known[network]
+    with _tracing:  # which replaces parts of torch for all threads
+        if network not in _known:
+            try:
+                _known[network] = program_of(network)
+            except NotLocalError:
+                _known[network] = None
+        program = _known[network]
     return None if program is None else BandStream(program, dtype)
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ..core.duration import duration
 from ..core.model import Model, StreamingModel
 from ..models._threads import sharing, threads, use_threads
 from ._blocks import blocks_of
@@ -20,6 +22,7 @@ TRIAL_PX = 512
 FEW_TILES = 4096
 """Up to so many tiles the blocks are laid out to count their halos; beyond, that of a large one."""
 
+_measuring = threading.Lock()
 _speeds: dict[tuple[str, str], float] = {}
 
 
@@ -33,22 +36,26 @@ class Estimate:
         Tiles to be computed.
     mpx : float
         Megapixels of the plane that they own.
-    mm2 : float
-        The same in square millimetres of the slide.
+    tissue_mm2 : float, optional
+        Tissue of the slide that is analysed; None where the whole slide is.
     seconds : float
         How long it will take, from a short trial of the model on this machine.
+    compute : str
+        Device and precision, and why.
+    warning : str
+        Why a GPU that is here is not used.
     """
 
     tiles: int
     mpx: float
-    mm2: float
+    tissue_mm2: float | None
     seconds: float
+    compute: str = ""
+    warning: str = ""
 
     def __str__(self) -> str:
-        return (
-            f"{self.tiles} tiles, {self.mpx:.1f} Mpx, {self.mm2:.2f} mm²: "
-            f"about {duration(self.seconds)}"
-        )
+        tissue = "" if self.tissue_mm2 is None else f", {self.tissue_mm2:.2f} mm² of tissue"
+        return f"{self.tiles} tiles, {self.mpx:.1f} Mpx{tissue}: about {duration(self.seconds)}"
 
 
 def estimate(plan: Plan, left: Collection[int] | None = None) -> Estimate:
@@ -74,9 +81,15 @@ def estimate(plan: Plan, left: Collection[int] | None = None) -> Estimate:
     """
     if left is not None:
         plan = replace(plan, tiles=tuple(sorted(left)))
-    mpx = plan.pixels / 1e6
-    seconds = network_px(plan) / network_px_per_s(plan.model) if plan.tiles else 0.0
-    return Estimate(len(plan.tiles), mpx, mpx * plan.plane.frame.um2_per_px, seconds)
+    compute = getattr(plan.model, "compute", None)  # which a model of another kind may lack
+    return Estimate(
+        len(plan.tiles),
+        plan.pixels / 1e6,
+        None if plan.within is None else plan.within.area_mm2,
+        network_px(plan) / network_px_per_s(plan.model) if plan.tiles else 0.0,
+        "" if compute is None else str(compute),
+        getattr(compute, "warning", ""),
+    )
 
 
 def network_px(plan: Plan) -> float:
@@ -93,16 +106,17 @@ def network_px(plan: Plan) -> float:
 def network_px_per_s(model: Model) -> float:
     """Return how many pixels a model computes in a second here, on all threads."""
     key = (model.digest, str(model.arithmetic))
-    if key not in _speeds:
-        spec, takers = model.spec, min(MOST_TAKERS, threads())
-        side = spec.tile_px + 2 * spec.halo_px
-        shape = (TRIAL_PX, side, 3) if _streams(model) else (side, side, 3)
-        rgb = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
-        with sharing(takers) as each:
-            use_threads(each)
-            seconds = _trial(model, rgb)
-        _speeds[key] = rgb.shape[0] * rgb.shape[1] / seconds * takers
-    return _speeds[key]
+    with _measuring:
+        if key not in _speeds:
+            spec, takers = model.spec, min(MOST_TAKERS, threads())
+            side = spec.tile_px + 2 * spec.halo_px
+            shape = (TRIAL_PX, side, 3) if _streams(model) else (side, side, 3)
+            rgb = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+            with sharing(takers) as each:
+                use_threads(each)
+                seconds = _trial(model, rgb)
+            _speeds[key] = rgb.shape[0] * rgb.shape[1] / seconds * takers
+        return _speeds[key]
 
 
 def _streams(model: Model) -> bool:
@@ -118,19 +132,3 @@ def _trial(model: Model, rgb: np.ndarray) -> float:
         else:
             stream.push(rgb)
     return time.perf_counter() - began
-
-
-def duration(seconds: float) -> str:
-    """Return a length of time as people say it.
-
-    Examples
-    --------
-    >>> duration(8.2), duration(135), duration(7500)
-    ('8 s', '2 min 15 s', '2 h 5 min')
-    """
-    whole = max(1, round(seconds))
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
