@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import threading
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 
 from ..core.digest import digest
 from ..core.errors import BadValueError, MissingPackageError, ModelFileError
+from ._seam import check_tiles, restore
 from ._sidecar import Activation, Description, sidecar_of, stated_content
 
 if TYPE_CHECKING:
@@ -170,7 +170,7 @@ class ForeignModel:
         ModelFileError
             Where what comes out of the network is not what is stated of it.
         """
-        self._check(tiles)
+        check_tiles(tiles, self.spec)
         height, width = tiles.shape[1:3]
         more = self._sides.above(height) - height, self._sides.above(width) - width
         if any(more):
@@ -230,20 +230,6 @@ class ForeignModel:
                 if side == whole:
                     raise
 
-    def _check(self, tiles: NDArray[np.uint8]) -> None:
-        if tiles.dtype != np.uint8 or tiles.ndim != 4 or tiles.shape[3] != 3 or not tiles.size:
-            raise BadValueError(
-                f"Model {self.spec.name!r} takes tiles (n, y, x, 3) uint8, got {tiles.shape} "
-                f"{tiles.dtype}. Convert the image to 8-bit RGB."
-            )
-        multiple = self.spec.multiple_px
-        if tiles.shape[1] % multiple or tiles.shape[2] % multiple:
-            raise BadValueError(
-                f"Model {self.spec.name!r} takes tiles whose sides are multiples of "
-                f"{multiple} px, got {tiles.shape[1]} x {tiles.shape[2]}. Read a larger "
-                f"region; outside a slide it is mirrored."
-            )
-
     def __reduce__(self) -> tuple[Any, ...]:
         where = str(self.origin.path.absolute())
         return restore, (where, self.origin.device, self.origin.precision, self.digest)
@@ -275,34 +261,6 @@ def probabilities(outputs: NDArray[np.float32], activation: Activation) -> NDArr
     if outputs.shape[1] == 1:
         outputs = np.concatenate([1 - outputs, outputs], axis=1)
     return outputs.astype(np.float32, copy=False)
-
-
-_restored: dict[tuple[str, str, str, str], ForeignModel] = {}
-_restoring = threading.Lock()
-
-
-def restore(where: str, device: str, precision: str, sent: str) -> Any:
-    """Load a model that another process sent, once per process.
-
-    Raises
-    ------
-    ModelFileError
-        Where the path holds another model here than it did there.
-    """
-    from . import load_model
-
-    key = (where, device, precision, sent)
-    with _restoring:
-        if key not in _restored:
-            model = load_model(where, device=device, precision=precision)
-            if not isinstance(model, ForeignModel) or model.digest != sent:
-                raise ModelFileError(
-                    f"{where} holds model {model.digest[:12]} here, but {sent[:12]} was sent. "
-                    f"Use the same version and the same files on every worker."
-                )
-            _restored.clear()  # a run has one model; an earlier one would only hold memory
-            _restored[key] = model
-        return _restored[key]
 
 
 def content_digest(*contents: bytes) -> str:

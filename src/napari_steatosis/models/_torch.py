@@ -16,13 +16,14 @@ from torch import nn
 
 from ..core.errors import BadValueError, ModelFileError
 from ..core.model import ModelSpec, Stream
-from . import WEIGHTS, build, shipped_folder
+from . import WEIGHTS, build
 from ._batches import Batches
 from ._device import DTYPES, Compute, choose_compute
 from ._folder import State, check_fits, digest_of, halved, read_folder
 from ._fuse import fused
 from ._memory import empty_cache, is_out_of_memory
 from ._passes import Pass, Passes
+from ._seam import check_tiles, restore
 
 
 class TorchModel:
@@ -110,7 +111,7 @@ class TorchModel:
         NoMemoryError
             Where a single tile does not fit into the memory of the device.
         """
-        self._check(tiles)
+        check_tiles(tiles, self.spec)
         with nullcontext() if self.compute.kind == "cpu" else self._turn:
             found = self._predicted(tiles)
         if self.compute.precision == "fp16" and np.isnan(found).any():
@@ -162,20 +163,6 @@ class TorchModel:
         """Give the memory that passes have used back to the device; the weights stay."""
         empty_cache(self.compute.device)
 
-    def _check(self, tiles: NDArray[np.uint8]) -> None:
-        if tiles.dtype != np.uint8 or tiles.ndim != 4 or tiles.shape[3] != 3 or not tiles.size:
-            raise BadValueError(
-                f"Model {self.spec.name!r} takes tiles (n, y, x, 3) uint8, got {tiles.shape} "
-                f"{tiles.dtype}. Convert the image to 8-bit RGB."
-            )
-        multiple = self.spec.multiple_px
-        if tiles.shape[1] % multiple or tiles.shape[2] % multiple:
-            raise BadValueError(
-                f"Model {self.spec.name!r} takes tiles whose sides are multiples of "
-                f"{multiple} px, got {tiles.shape[1]} x {tiles.shape[2]}. Read a larger "
-                f"region; outside a slide it is mirrored."
-            )
-
     def __reduce__(self) -> tuple[Any, ...]:
         if self.folder is None:
             raise BadValueError(
@@ -188,33 +175,6 @@ class TorchModel:
 
     def __repr__(self) -> str:
         return f"<{self.spec.name} {self.digest[:12]} on {self.compute}>"
-
-
-_restored: dict[tuple[str, str, str, str], TorchModel] = {}
-_restoring = threading.Lock()
-
-
-def restore(where: str, device: str, precision: str, digest: str) -> TorchModel:
-    """Load a model that another process sent, once per process.
-
-    Raises
-    ------
-    ModelFileError
-        Where the folder holds another model here than it did there.
-    """
-    key = (where, device, precision, digest)
-    with _restoring:
-        if key not in _restored:
-            folder = shipped_folder(where)
-            model = TorchModel.load(folder, device=device, precision=precision)
-            if model.digest != digest:
-                raise ModelFileError(
-                    f"{folder} holds model {model.digest[:12]} here, but {digest[:12]} was sent. "
-                    f"Use the same version and the same folder on every worker."
-                )
-            _restored.clear()  # a run has one model; an earlier one would only hold memory
-            _restored[key] = model
-        return _restored[key]
 
 
 def _placed(network: nn.Module, compute: Compute) -> nn.Module:
