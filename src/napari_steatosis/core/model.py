@@ -115,6 +115,10 @@ class Model(Protocol):
 class Stream(Protocol):
     """A network at work on an image that comes in bands of rows, from top to bottom."""
 
+    def rows_at_a_time(self, width: int) -> int:
+        """Return how many rows of an image so wide are best pushed at a time."""
+        ...
+
     def push(self, rgb: NDArray[np.uint8], *, last: bool = False) -> NDArray[np.float32]:
         """Take the next rows, ``(rows, x, 3) uint8``; give those that can be computed now.
 

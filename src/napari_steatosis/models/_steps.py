@@ -7,6 +7,7 @@ attention, interpolation) has none, and is computed tile by tile instead.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -67,10 +68,13 @@ class Program:
         The last one gives the output.
     channels : int
         Of the output.
+    numbers_per_px : float
+        Of the largest value inside, for each pixel of the image.
     """
 
     steps: list[Step]
     channels: int
+    numbers_per_px: float
 
 
 def program_of(network: nn.Module) -> Program:
@@ -85,7 +89,7 @@ def program_of(network: nn.Module) -> Program:
     modules = dict(traced.named_modules())
     steps: list[Step] = []
     value: dict[fx.Node, int] = {}
-    channels = 0
+    channels, largest = 0, 0
     for node in traced.graph.nodes:
         if node.op == "placeholder":
             value[node] = 0
@@ -94,12 +98,13 @@ def program_of(network: nn.Module) -> Program:
                 raise NotLocalError("its output is not one map")
             channels = (_shape(node.args[0]) or (0, 0))[1]
         elif node.op != "get_attr" and _shape(node) is not None:
+            largest = max(largest, math.prod(_shape(node) or ()))
             inputs = tuple(value[n] for n in node.all_input_nodes if n in value)
             step = _step(node, inputs, modules, traced)
             if step is not None:
                 steps.append(step)
             value[node] = inputs[0] if step is None else len(steps)
-    return Program(steps, channels)
+    return Program(steps, channels, largest / math.prod(EXAMPLE[2:]))
 
 
 def _traced(network: nn.Module) -> fx.GraphModule:

@@ -20,8 +20,8 @@ from torch.nn import functional as F
 from ._band import Band
 from ._steps import NotLocalError, Program, Step, program_of
 
-PASS_PX = 2**20
-"""Most pixels of the image that go through the network at a time."""
+PASS_BYTES = 2**24
+"""Of the largest value inside the network: few enough for the caches, and to hold many values."""
 
 PASS_ROWS = 32
 """Rows of a pass are a multiple of this, so that the coarse levels of a network get whole rows."""
@@ -55,6 +55,7 @@ class BandStream:
 
     def __init__(self, program: Program, dtype: torch.dtype) -> None:
         self._steps, self._channels, self._dtype = program.steps, program.channels, dtype
+        self._bytes_per_px = program.numbers_per_px * dtype.itemsize
         self._bands = [Band() for _ in range(len(self._steps) + 1)]
         users: list[list[int]] = [[] for _ in self._bands]
         for j, step in enumerate(self._steps):
@@ -62,15 +63,15 @@ class BandStream:
                 users[i].append(j)
         self._users = users
 
+    def rows_at_a_time(self, width: int) -> int:
+        """Return how many rows of an image so wide are best pushed at a time."""
+        row_bytes = width * self._bytes_per_px
+        return max(1, int(PASS_BYTES / (row_bytes * PASS_ROWS))) * PASS_ROWS
+
     @torch.inference_mode()
     def push(self, rgb: NDArray[np.uint8], *, last: bool = False) -> NDArray[np.float32]:
         """Take the next rows, ``(rows, x, 3) uint8``; give what can be computed now."""
-        count = max(1, PASS_PX // (rgb.shape[1] * PASS_ROWS)) * PASS_ROWS
-        found = [
-            probabilities(self._advance(rgb[y : y + count], last=last and y + count >= len(rgb)))
-            for y in range(0, len(rgb), count)
-        ]
-        return np.concatenate(found, 1)
+        return probabilities(self._advance(rgb, last=last))
 
     def _advance(self, rgb: NDArray[np.uint8], *, last: bool) -> Tensor:
         image = torch.from_numpy(np.array(rgb[None], order="C")).permute(0, 3, 1, 2)

@@ -23,10 +23,6 @@ from ._rows import Decided, Rows
 BAND_PX = 512
 """Rows that are read at a time: a whole row of the chunks of most files, px."""
 
-PUSH_PX, PUSH_ROWS = 655_360, 32
-"""Pixels that are given to a model that streams at a time, in whole multiples of so many rows:
-few enough for the caches, and enough to keep the rows that wait between two pushes a small part."""
-
 BATCH_PX = 2**23
 """Pixels that a GPU is given at a time. A processor gains nothing from more than one tile."""
 
@@ -62,9 +58,10 @@ def _streamed(plan: Plan, block: Block, stream: Stream) -> Iterator[list[StoredT
     outer, row = block.outer, 0
     inner = _inner(plan, block, row)
     rows = Rows(first=outer.y)
-    count = max(1, PUSH_PX // (outer.width * PUSH_ROWS)) * PUSH_ROWS
+    most = stream.rows_at_a_time(outer.width)
     for band in _bands(outer):
         rgb = _pixels(plan, band)
+        count = -(-len(rgb) // -(-len(rgb) // most))  # pushes of equal height
         for y in range(0, len(rgb), count):
             last = band.y + y + count >= outer.y_end
             found = stream.push(rgb[y : y + count], last=last)
