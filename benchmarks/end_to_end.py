@@ -18,6 +18,7 @@ import json
 import statistics
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -103,7 +104,7 @@ def main():
             row = {"segment": [network_mpx / t for t in a]}
             for name, side in sides.items():
                 times = max(1, round(network_mpx * 1e6 / side**2 / 2))
-                b = timed(lambda: bare(network, images[side], times))
+                b = timed(partial(bare, network, images[side], times))
                 row[name] = [times * side**2 / 1e6 / t for t in b]
             rows.append(row)
             print(json.dumps({k: [round(v, 3) for v in both] for k, both in row.items()}))
