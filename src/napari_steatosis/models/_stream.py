@@ -20,7 +20,7 @@ from torch.nn import functional as F
 from ._band import Band, Spare
 from ._steps import NotLocalError, Program, Step, program_of
 
-PASS_BYTES = 2**24
+PASS_BYTES = 2**23
 """Of the largest value inside the network: few enough for the caches, and to hold many values."""
 
 PASS_ROWS = 32

@@ -24,6 +24,7 @@ from ._fuse import fused
 from ._memory import empty_cache, is_out_of_memory
 from ._passes import Pass, Passes
 from ._seam import check_tiles, restore
+from ._threads import share_heap
 
 
 class TorchModel:
@@ -47,6 +48,7 @@ class TorchModel:
         device: str = "auto",
         precision: str = "auto",
     ) -> None:
+        share_heap()  # before the threads of a run, which would each have their own
         self.spec = spec
         self.state: State = halved(network.state_dict())
         self.digest = digest_of(spec, self.state)
