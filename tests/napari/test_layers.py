@@ -181,36 +181,21 @@ def looking_at(slide, image) -> tuple[Focus, ViewerModel]:
 def test_the_focus_is_in_px_of_the_plane(slide, image):
     focus, viewer = looking_at(slide, image)
     assert focus() is None
-    assert focus.visible() is None
     focus.look(viewer, image)
     assert focus() is None  # the plane is not known yet
     focus.frame = Frame((2.0, 2.0))
     assert focus() == pytest.approx((20.0, 150.0))
 
 
-def test_what_is_on_the_canvas_is_a_rectangle_of_the_plane(slide, image):
-    focus, viewer = looking_at(slide, image)
-    focus.frame = slide.frame().coarser(4)  # 2 um
-    focus.look(viewer, image)  # from 15 to 65 um, and from 250 to 350 um
-    seen = focus.visible()
-    assert (seen.y, seen.x) == (7, 124)
-    assert (seen.y_end, seen.x_end) == (33, 176)
-    viewer.scene.camera.center = (0, 0.0, 300.0)
-    focus.look(viewer, image)
-    assert (focus.visible().y, focus.visible().height) == (0, 13)  # what is beyond is cut off
-    viewer.scene.camera.center = (0, -500.0, 300.0)
-    focus.look(viewer, image)
-    assert focus.visible() is None
-    assert focus() == pytest.approx((-250.0, 150.0), abs=0.5)
-
-
-def test_the_rectangle_on_the_canvas_follows_a_slide_layer_that_was_moved(slide, image):
+def test_the_focus_follows_a_slide_layer_that_was_moved(slide, image):
     image.translate = (30, -20)
     focus, viewer = looking_at(slide, image)
     focus.frame = slide.frame()
     focus.look(viewer, image)
-    seen = focus.visible()
-    assert ((seen.y + seen.y_end) / 2, (seen.x + seen.x_end) / 2) == pytest.approx((20, 640), abs=3)
+    assert focus() == pytest.approx((20, 640), abs=3)
+    viewer.scene.camera.center = (0, -500.0, 300.0)
+    focus.look(viewer, image)
+    assert focus()[0] < -900
 
 
 def test_only_tiles_in_the_loaded_window_are_drawn_again():

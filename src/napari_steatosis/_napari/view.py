@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..core.errors import BadValueError
-from ..core.geometry import Region
 from .layers import data_to_world
 
 if TYPE_CHECKING:
@@ -36,37 +35,18 @@ class Focus:
     def __init__(self, slide: Slide) -> None:
         self.slide = slide
         self.frame: Frame | None = None
-        self.seen_um: tuple[NDArray[np.float64], NDArray[np.float64] | None] | None = None
+        self.seen_um: NDArray[np.float64] | None = None
 
     def look(self, viewer: napari.Viewer, image: napari.layers.Image) -> None:
-        """Take note of the centre of the canvas, and of the part of the slide on it."""
-        try:
-            seen: NDArray[np.float64] | None = view_um(viewer, image, self.slide)
-        except BadValueError:  # the canvas shows no part of the slide
-            seen = None
-        self.seen_um = centre_um(viewer, image, self.slide), seen  # at once, for other threads
+        """Take note of the centre of the canvas."""
+        self.seen_um = centre_um(viewer, image, self.slide)
 
     def __call__(self) -> tuple[float, float] | None:
         seen, frame = self.seen_um, self.frame
         if seen is None or frame is None:
             return None
-        row, column = frame.to_px(seen[0])
+        row, column = frame.to_px(seen)
         return float(row), float(column)
-
-    def visible(self) -> Region | None:
-        """Return the rectangle of the slide that is on the canvas, px of `frame`.
-
-        None where no part of the slide is there, or nothing is known yet.
-        """
-        seen, frame = self.seen_um, self.frame
-        if seen is None or seen[1] is None or frame is None:
-            return None
-        corners = frame.to_px(seen[1]) + 0.5  # edges of pixels, not centres
-        y, x = np.maximum(np.floor(corners.min(0)), 0).astype(int)
-        y_end, x_end = np.ceil(corners.max(0)).astype(int)
-        return Region(
-            y=int(y), x=int(x), height=max(1, int(y_end - y)), width=max(1, int(x_end - x))
-        )
 
 
 def camera_of(viewer: napari.Viewer) -> Any:

@@ -11,7 +11,7 @@ from ..io._store import StoredTile
 from ..models._threads import sharing, threads, use_threads
 from ._blocks import Agenda, Partition
 from ._order import Focus
-from ._plan import Plan
+from ._plan import Plan, streams
 from ._tiles import compute
 
 MOST_TAKERS = 4
@@ -49,8 +49,9 @@ class Crew:
         self._takers = min(MOST_TAKERS if on_cpu else MOST_READERS, threads())
         self._left = set(tiles)
         self._agenda: Agenda | Partition
-        exact = plan.model.spec.context == "halo" and plan.model.arithmetic["precision"] == "bf16"
-        if exact:  # what a block gives does not depend on the block
+        kind = plan.model.arithmetic
+        exact = kind["precision"] == "bf16" or not streams(plan.model)
+        if exact and on_cpu and plan.model.spec.context == "halo":  # the same in any block
             self._agenda = Agenda(plan.grid, self._left, takers=self._takers, focus=focus)
         else:
             self._agenda = Partition(plan.grid, self._left, whole=plan.tiles, focus=focus)

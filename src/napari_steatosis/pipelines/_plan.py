@@ -220,8 +220,12 @@ def _tile_px(model: Model) -> int:
     Smaller tiles follow the outline of the tissue closer, and cost nothing then.
     """
     half = model.spec.tile_px // 2
-    streams = isinstance(model, StreamingModel) and model.stream() is not None
-    return half if streams and half % model.spec.multiple_px == 0 else model.spec.tile_px
+    return half if streams(model) and half % model.spec.multiple_px == 0 else model.spec.tile_px
+
+
+def streams(model: Model) -> bool:
+    """Say whether a model is computed in bands of rows, here."""
+    return isinstance(model, StreamingModel) and model.stream() is not None
 
 
 def _mask_identity(mask: Mask) -> dict[str, Any]:

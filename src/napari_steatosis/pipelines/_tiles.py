@@ -63,8 +63,8 @@ def _streamed(plan: Plan, block: Block, stream: Stream) -> Iterator[list[StoredT
         rgb = _pixels(plan, band)
         count = -(-len(rgb) // -(-len(rgb) // most))  # pushes of equal height
         for y in range(0, len(rgb), count):
-            last = band.y + y + count >= outer.y_end
-            found = stream.push(rgb[y : y + count], last=last)
+            part = rgb[y : y + count]
+            found = stream.push(part, last=band.y + y + len(part) == outer.y_end)
             rows.append(_decided(plan, found[..., inner.x - outer.x :][..., : inner.width]))
         if rows.end < inner.y_end:
             yield []

@@ -14,7 +14,7 @@ from ..core.model import Model, StreamingModel
 from ..models._threads import sharing, threads, use_threads
 from ._blocks import blocks_of
 from ._crew import MOST_TAKERS
-from ._plan import Plan
+from ._plan import Plan, streams
 
 TRIAL_PX = 512
 """Rows of the trial that is timed, after as many that are not, px."""
@@ -95,7 +95,7 @@ def estimate(plan: Plan, left: Collection[int] | None = None) -> Estimate:
 def network_px(plan: Plan) -> float:
     """Return how many pixels go through the network, halos included."""
     grid, takers = plan.grid, min(MOST_TAKERS, threads())
-    if not _streams(plan.model):
+    if not streams(plan.model):
         return float(len(plan.tiles) * (grid.tile_px + 2 * grid.halo_px) ** 2)
     tiles = plan.tiles[:FEW_TILES]
     blocks = blocks_of(grid, tiles, takers=takers)
@@ -110,17 +110,13 @@ def network_px_per_s(model: Model) -> float:
         if key not in _speeds:
             spec, takers = model.spec, min(MOST_TAKERS, threads())
             side = spec.tile_px + 2 * spec.halo_px
-            shape = (TRIAL_PX, side, 3) if _streams(model) else (side, side, 3)
+            shape = (TRIAL_PX, side, 3) if streams(model) else (side, side, 3)
             rgb = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
             with sharing(takers) as each:
                 use_threads(each)
                 seconds = _trial(model, rgb)
             _speeds[key] = rgb.shape[0] * rgb.shape[1] / seconds * takers
         return _speeds[key]
-
-
-def _streams(model: Model) -> bool:
-    return isinstance(model, StreamingModel) and model.stream() is not None
 
 
 def _trial(model: Model, rgb: np.ndarray) -> float:
