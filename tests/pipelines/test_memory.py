@@ -58,9 +58,9 @@ def above_start(tmp_path, name, rows, columns, precision="bf16"):
     return said["above_start_MB"]
 
 
-def test_the_widest_blocks_take_less_than_400_mb_and_height_takes_none(tmp_path):
+def test_wide_blocks_in_two_threads_take_little_and_height_takes_none(tmp_path):
     low = above_start(tmp_path, "low", 2, 16)
     high = above_start(tmp_path, "high", 6, 16)
-    assert 0 < low < 400
-    assert high < 400
+    assert 0 < low < 460
+    assert high < 460
     assert high < low + 60
