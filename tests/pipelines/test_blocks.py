@@ -102,3 +102,12 @@ def test_fixed_blocks_do_not_depend_on_what_is_left():
         assert all(blocks[i] == block for i in block.tiles)
         found.update(block.tiles)
     assert left <= found
+
+
+def test_fixed_blocks_of_a_small_plane_are_enough_for_several_threads():
+    grid = Grid(2560, 2560, tile_px=512, halo_px=128, multiple_px=16)
+    parts, blocks = Partition(grid, range(25), whole=range(25)), []
+    while (block := parts.take()) is not None:
+        blocks.append(block)
+    assert sorted(i for block in blocks for i in block.tiles) == list(range(25))
+    assert len(blocks) >= 8

@@ -22,6 +22,9 @@ HEIGHT_PX = 32768
 NEAR_TILES = 8
 """Side of the largest block while somebody looks on, who may look elsewhere soon, tiles."""
 
+FEW_GROUPS = 8
+"""Parts of a plane that `Partition` makes at least, where there are so many tiles."""
+
 CORNERS = 32
 """Corners of the area that is left which are looked at for the next block."""
 
@@ -249,9 +252,10 @@ class Partition:
         self._grid, self._focus = grid, focus
         self._part_of: dict[int, Block] = {}
         groups: dict[tuple[int, int], set[int]] = {}
+        side = _group_side(grid)
         for tile in whole:
             row, column = divmod(tile, grid.columns)
-            groups.setdefault((row // NEAR_TILES, column // NEAR_TILES), set()).add(tile)
+            groups.setdefault((row // side, column // side), set()).add(tile)
         for group in groups.values():
             for block in blocks_of(grid, group):
                 self._part_of.update(dict.fromkeys(block.tiles, block))
@@ -279,6 +283,14 @@ class Partition:
     def is_urgent(self, block: Block) -> bool:
         """Say that a block is to be gone on with: part of it would have to be done again."""
         return True
+
+
+def _group_side(grid: Grid) -> int:
+    """Return a side, tiles, at which even a small plane has groups for several threads."""
+    side = NEAR_TILES
+    while side > 1 and -(-grid.rows // side) * -(-grid.columns // side) < FEW_GROUPS:
+        side //= 2
+    return side
 
 
 def blocks_of(
