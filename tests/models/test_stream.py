@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import threading
 
 import numpy as np
 import pytest
@@ -106,6 +107,30 @@ def test_windows_of_all_kinds():
     network, rgb = ready(Pools()), noise(128, 96)
     for bands in ([128], [20, 44, 64], [5] * 24 + [8]):
         np.testing.assert_allclose(streamed(network, rgb, bands), whole(network, rgb), atol=1e-5)
+
+
+def test_networks_run_while_others_are_traced():
+    """Tracing replaces how all networks of the process are called."""
+    model, rgb = load_model("steatosis-he", device="cpu", precision="fp32"), noise(64, 64)[None]
+    expected, failed, stop = model.predict(rgb), [], threading.Event()
+
+    def run():
+        while not stop.is_set():
+            try:
+                assert np.array_equal(model.predict(rgb), expected)
+            except Exception as error:
+                failed.append(error)
+                return
+
+    threads = [threading.Thread(target=run) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for _ in range(6):
+        assert stream_of(ready(build("droplet-net")), torch.float32) is not None
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert not failed
 
 
 class Squeeze(nn.Module):

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from ..core.digest import digest
 from ..core.errors import BadValueError, MissingPackageError, ModelFileError
+from ._gate import NETWORKS
 from ._seam import check_tiles, restore
 from ._sidecar import Activation, Description, sidecar_of, stated_content
 
@@ -189,7 +190,8 @@ class ForeignModel:
         return whole[:, :, :height, :width] if whole.ndim == 4 else whole
 
     def _probabilities(self, tiles: NDArray[np.uint8]) -> NDArray[np.float32]:
-        given, classes = self._network(tiles), len(self.spec.classes)
+        with NETWORKS.passing():
+            given, classes = self._network(tiles), len(self.spec.classes)
         activation = self._described.activation
         pair = classes == 2 and activation != "softmax"
         area = tiles.shape[1:3] if self.spec.task == "segmentation" else ()

@@ -11,6 +11,8 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from ._gate import NETWORKS
+
 CONVOLUTIONS = (nn.Conv2d, nn.ConvTranspose2d)
 PROBE_PX = 96
 """Least side of the image that is sent through a network to see what its layers read."""
@@ -69,7 +71,7 @@ def _pairs(network: nn.Module, step_px: int) -> list[tuple[nn.Module, nn.BatchNo
     hooks = [part.register_forward_hook(watch) for part in watched]
     side = -(-PROBE_PX // step_px) * step_px
     try:
-        with torch.no_grad(), _Readers() as readers:
+        with torch.no_grad(), NETWORKS.passing(), _Readers() as readers:
             network(torch.zeros(1, 3, side, side))
     finally:
         for hook in hooks:

@@ -10,6 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from ._gate import NETWORKS
+
 
 class Pass:
     """A pass that has begun; on CUDA it goes on while the caller does other things.
@@ -91,7 +93,7 @@ class Passes:
 
     def _probabilities(self, rgb: Tensor) -> Tensor:
         # A view of (n, y, x, 3) as (n, 3, y, x) is already in the memory order channels_last.
-        with repeatable() if self._on_cuda else nullcontext():
+        with NETWORKS.passing(), repeatable() if self._on_cuda else nullcontext():
             logits = self._network(rgb.permute(0, 3, 1, 2).to(self._dtype)).float()
         if self._dtype == torch.float16:  # beyond 65504 is infinite: no number, so that it is seen
             logits = logits.masked_fill(~logits.isfinite(), torch.nan)

@@ -172,13 +172,20 @@ def _of_module(module: nn.Module, inputs: tuple[int, ...], shapes: Shapes) -> St
         return _convolution(module, inputs)
     if isinstance(module, nn.ReLU):
         return Step(inputs, _relu)
-    if isinstance(module, nn.BatchNorm2d | nn.SiLU | nn.Hardswish | nn.Sigmoid):
-        return Step(inputs, _pointwise(module))
+    if isinstance(module, nn.BatchNorm2d):
+        return Step(inputs, _pointwise(_normalisation(module)))
+    if type(module) in ACTIVATIONS:
+        return Step(inputs, _pointwise(ACTIVATIONS[type(module)]))
     if isinstance(module, nn.MaxPool2d) and module.dilation == 1 and not module.ceil_mode:
         return _pooling(inputs, module.kernel_size, module.stride, module.padding)
     if isinstance(module, nn.Upsample):
         return _enlargement(inputs, shapes, {"mode": module.mode})
     raise NotLocalError(f"{type(module).__name__} is not known to act on single rows")
+
+
+def _normalisation(module: nn.BatchNorm2d) -> Callable[[Tensor], Tensor]:
+    mean, variance, eps = module.running_mean, module.running_var, module.eps
+    return lambda x: F.batch_norm(x, mean, variance, module.weight, module.bias, eps=eps)
 
 
 def _convolution(module: nn.Conv2d, inputs: tuple[int, ...]) -> Step:
@@ -265,6 +272,12 @@ ARITHMETIC: dict[str, Callable[..., Tensor]] = {
     "mul": torch.mul,
     "truediv": torch.div,
     "div": torch.div,
+}
+
+ACTIVATIONS: dict[type[nn.Module], Callable[[Tensor], Tensor]] = {
+    nn.SiLU: F.silu,
+    nn.Hardswish: F.hardswish,
+    nn.Sigmoid: torch.sigmoid,
 }
 
 POINTWISE: dict[str, Callable[[Tensor], Tensor]] = {

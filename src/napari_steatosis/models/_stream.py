@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ._band import Band, Spare
+from ._gate import NETWORKS
 from ._steps import NotLocalError, Program, Step, program_of
 
 PASS_BYTES = 2**23
@@ -40,10 +41,11 @@ def stream_of(network: nn.Module, dtype: torch.dtype) -> BandStream | None:
     dtype : torch.dtype
         Of its weights.
     """
-    with _tracing:  # which replaces parts of torch for all threads
+    with _tracing:
         if network not in _known:
             try:
-                _known[network] = program_of(network)
+                with NETWORKS.alone():
+                    _known[network] = program_of(network)
             except NotLocalError:
                 _known[network] = None
         program = _known[network]
