@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from collections.abc import Callable, Generator, Iterable
 from queue import Empty, Queue
@@ -102,7 +103,7 @@ class Crew:
 
     def _work(self, own_threads: int) -> None:
         use_threads(own_threads)
-        if self._stands_back and hasattr(os, "setpriority"):
+        if self._stands_back and sys.platform == "linux":  # where a thread has a priority of its own
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
         try:
             self._take_blocks()
