@@ -103,7 +103,7 @@ class Crew:
 
     def _work(self, own_threads: int) -> None:
         use_threads(own_threads)
-        if self._stands_back and sys.platform == "linux":  # where a thread has a priority of its own
+        if self._stands_back and sys.platform == "linux":  # threads have priorities there
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
         try:
             self._take_blocks()
