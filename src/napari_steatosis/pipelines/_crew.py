@@ -10,7 +10,7 @@ from queue import Empty, Queue
 
 from ..io._store import StoredTile
 from ..models._threads import sharing, threads, use_threads
-from ._blocks import Agenda, Partition
+from ._blocks import ANY_NUMBER, Agenda, Partition
 from ._order import Focus
 from ._plan import Plan, streams
 from ._tiles import compute
@@ -26,6 +26,21 @@ LOOK_S = 0.1
 
 NICENESS = 5
 """How far the threads step back for a window that is to stay alive."""
+
+
+def agenda_of(
+    plan: Plan, tiles: set[int], *, takers: int, focus: Focus | None = None, most: int = ANY_NUMBER
+) -> Agenda | Partition:
+    """Return the blocks of a plan that are to be computed.
+
+    They follow what is left and where the user looks, where a pixel does not depend on its
+    block; otherwise (float32 in bands, blended tiles, a GPU's batches) on the plan alone.
+    """
+    kind = plan.model.arithmetic
+    exact = kind.get("precision") == "bf16" or not streams(plan.model)
+    if exact and kind.get("device") == "cpu" and plan.model.spec.context == "halo":
+        return Agenda(plan.grid, tiles, takers=takers, focus=focus, most=most)
+    return Partition(plan.grid, tiles, whole=plan.tiles, focus=focus)
 
 
 class Crew:
@@ -46,16 +61,10 @@ class Crew:
 
     def __init__(self, plan: Plan, tiles: Iterable[int], focus: Focus | None = None) -> None:
         self._plan, self._stands_back = plan, focus is not None
-        on_cpu = plan.model.arithmetic["device"] == "cpu"
+        on_cpu = plan.model.arithmetic.get("device") == "cpu"
         self._takers = min(MOST_TAKERS if on_cpu else MOST_READERS, threads())
         self._left = set(tiles)
-        self._agenda: Agenda | Partition
-        kind = plan.model.arithmetic
-        exact = kind["precision"] == "bf16" or not streams(plan.model)
-        if exact and on_cpu and plan.model.spec.context == "halo":  # the same in any block
-            self._agenda = Agenda(plan.grid, self._left, takers=self._takers, focus=focus)
-        else:
-            self._agenda = Partition(plan.grid, self._left, whole=plan.tiles, focus=focus)
+        self._agenda = agenda_of(plan, self._left, takers=self._takers, focus=focus)
         self._done: Queue[list[StoredTile] | BaseException | None] = Queue(2 * self._takers)
         self._stop = threading.Event()
 

@@ -91,7 +91,7 @@ def _inner(plan: Plan, block: Block, row: int) -> Region:
 def _batches(plan: Plan, tiles: Sequence[int]) -> Iterator[list[StoredTile]]:
     """Compute tiles one by one, as many of one size in a batch as are worth while."""
     side = plan.grid.tile_px + 2 * plan.grid.halo_px
-    alone = plan.model.arithmetic["device"] == "cpu"
+    alone = plan.model.arithmetic.get("device") == "cpu"
     count = 1 if alone else max(1, BATCH_PX // side**2)
     for start in range(0, len(tiles), count):
         yield _batch(plan, tiles[start : start + count])

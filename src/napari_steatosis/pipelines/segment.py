@@ -17,10 +17,9 @@ from ..core.prediction import Prediction
 from ..core.slide import Slide
 from ..core.stain import StainTransform
 from ..io._store import Header, ResultStore, StoredTile
-from ._blocks import blocks_of
 from ._cells import CellPlan
 from ._cluster import model_on, on_cluster
-from ._crew import Crew
+from ._crew import Crew, agenda_of
 from ._order import Focus
 from ._plan import Plan, plan_segmentation
 from ._tiles import compute_all
@@ -28,7 +27,7 @@ from ._tiles import compute_all
 PLANNED = ("tile_px", "border", "probabilities")
 """Options of `segment` that the plan takes."""
 
-PART_TILES = 16
+PART_TILES = 32
 """Tiles of the largest part of a run that a cluster worker is given at a time."""
 
 
@@ -223,6 +222,10 @@ def _on(
     client: Any, plan: Plan, tiles: Iterable[int], should_stop: Callable[[], bool]
 ) -> Generator[list[StoredTile], None, None]:
     """Compute on a dask cluster, a block at a time."""
-    takers = max(1, sum(client.nthreads().values()))
-    work = blocks_of(plan.grid, tiles, takers=takers, most=PART_TILES)
-    return on_cluster(client, plan, work=work, task=compute_all, should_stop=should_stop)
+    left, takers = set(tiles), max(1, sum(client.nthreads().values()))
+    agenda = agenda_of(plan, left, takers=takers, most=PART_TILES)
+    work = iter(agenda.take, None)
+    parts = on_cluster(client, plan, work=work, task=compute_all, should_stop=should_stop)
+    with closing(parts):
+        for computed in parts:
+            yield [tile for tile in computed if tile.index in left]
