@@ -16,7 +16,7 @@ from typing import Any
 
 
 def asked() -> argparse.Namespace:
-    """Read what a driver is asked, in a process whose thread pools have not begun yet."""
+    """Read what a driver is asked; the runner has set the number of threads for its process."""
     ask = argparse.ArgumentParser()
     ask.add_argument("slide", type=Path)
     ask.add_argument("model", type=Path, help="model folder that train.py wrote")

@@ -5,14 +5,13 @@ The probability of fat goes to ``--keep``. Without it, tiles in memory go throug
 
 from __future__ import annotations
 
+import numpy as np
+import openslide
+import torch
 from measure import Measured, asked
+from network import load
 
 given = asked()
-
-import numpy as np  # noqa: E402
-import openslide  # noqa: E402
-import torch  # noqa: E402
-from network import load  # noqa: E402
 
 BARE_PASSES = 6
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+import dask
+import dask.array as da
+import numpy as np
+import openslide
+import torch
+import zarr
 from measure import Measured, asked
+from network import load
 
 given = asked()
-
-import dask  # noqa: E402
-import dask.array as da  # noqa: E402
-import numpy as np  # noqa: E402
-import openslide  # noqa: E402
-import torch  # noqa: E402
-import zarr  # noqa: E402
-from network import load  # noqa: E402
 
 
 class Pixels:

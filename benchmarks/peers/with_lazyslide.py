@@ -6,18 +6,17 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+import lazyslide as zs
+import numpy as np
+import torch
+from lazyslide.segmentation import SemanticSegmentationRunner
+from lazyslide_models.base import SegmentationModel, SegmentationOutput
 from measure import Measured, asked
+from network import load
+from torchvision.transforms.v2 import Compose, ToDtype, ToImage
+from wsidata import open_wsi
 
 given = asked()
-
-import lazyslide as zs  # noqa: E402
-import numpy as np  # noqa: E402
-import torch  # noqa: E402
-from lazyslide.segmentation import SemanticSegmentationRunner  # noqa: E402
-from lazyslide_models.base import SegmentationModel, SegmentationOutput  # noqa: E402
-from network import load  # noqa: E402
-from torchvision.transforms.v2 import Compose, ToDtype, ToImage  # noqa: E402
-from wsidata import open_wsi  # noqa: E402
 
 
 class Model(SegmentationModel):

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
+import torch
 from measure import Measured, asked
+from monai.data import WSIReader
+from monai.inferers import sliding_window_inference
+from network import load
 
 given = asked()
-
-import numpy as np  # noqa: E402
-import torch  # noqa: E402
-from monai.data import WSIReader  # noqa: E402
-from monai.inferers import sliding_window_inference  # noqa: E402
-from network import load  # noqa: E402
 
 
 def segment(network: torch.nn.Module) -> torch.Tensor:

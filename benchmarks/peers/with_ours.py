@@ -6,18 +6,17 @@ of many tiles pass through the network as one picture.
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
 from measure import Measured, asked
 
+import napari_steatosis as st
+from napari_steatosis.pipelines import _tiles
+
 given = asked()
-
-from dataclasses import replace  # noqa: E402
-from typing import Any  # noqa: E402
-
-import numpy as np  # noqa: E402
-import torch  # noqa: E402
-
-import napari_steatosis as st  # noqa: E402
-from napari_steatosis.pipelines import _tiles  # noqa: E402
 
 WARM_UP_PX = 512
 

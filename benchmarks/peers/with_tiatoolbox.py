@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+import numpy as np
+import torch
+import zarr
 from measure import Measured, asked
+from network import load
+from tiatoolbox.models.engine.io_config import IOSegmentorConfig
+from tiatoolbox.models.engine.semantic_segmentor import SemanticSegmentor
+from tiatoolbox.models.models_abc import ModelABC
 
 given = asked()
-
-import numpy as np  # noqa: E402
-import torch  # noqa: E402
-import zarr  # noqa: E402
-from network import load  # noqa: E402
-from tiatoolbox.models.engine.io_config import IOSegmentorConfig  # noqa: E402
-from tiatoolbox.models.engine.semantic_segmentor import SemanticSegmentor  # noqa: E402
-from tiatoolbox.models.models_abc import ModelABC  # noqa: E402
 
 
 class Model(ModelABC):
