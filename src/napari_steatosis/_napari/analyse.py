@@ -259,15 +259,15 @@ class AnalyseForm(Container):
 
     def _analysis(self, request: Request) -> Callable[[Callable[[], bool]], Iterator[Event]]:
         """Return the steps of a run; they run in the worker."""
-        focus = self._focus
+        focus, begin, write = self._focus, self._beginning(request), self._writing
 
         def steps(should_stop: Callable[[], bool]) -> Iterator[Any]:
-            from ..pipelines.analyse import Began, Ended, Stage, analyse_steps, write_all, writing
+            from ..pipelines.analyse import Began, Ended
 
             device, report, event = "", None, None
-            steps = analyse_steps(request, focus=focus, should_stop=should_stop)
+            events = begin(focus=focus, should_stop=should_stop)
             try:
-                for event in steps:
+                for event in events:
                     if isinstance(event, Ended):
                         report = event.report
                         break
@@ -278,16 +278,33 @@ class AnalyseForm(Container):
                             yield event.estimate
                     yield event
             finally:
-                steps.close()
-                event = steps = None  # these hold the model
+                events.close()
+                event = events = None  # these hold the model
                 give_back(device)
             if report is not None:
                 if request.store is not None:
-                    yield Stage(writing(report))
-                    write_all(report, Path(request.store).parent, overwrite=True)
+                    yield from write(report, Path(request.store).parent, overwrite=True)
                 yield report
 
         return steps
+
+    def _beginning(self, request: Request) -> Callable[..., Iterator[Event]]:
+        """Return what begins a run, as it is asked for now; it is called in the worker."""
+
+        def begin(**options: Any) -> Iterator[Event]:
+            from ..pipelines.analyse import analyse_steps
+
+            return analyse_steps(request, **options)
+
+        return begin
+
+    @staticmethod
+    def _writing(report: Report, folder: str | Path, *, overwrite: bool) -> Iterator[Event]:
+        """Write a report in every format; runs in the worker."""
+        from ..pipelines.analyse import Stage, write_all, writing
+
+        yield Stage(writing(report))
+        write_all(report, folder, overwrite=overwrite)
 
     def _happened(self, event: Event | Estimate | Report) -> None:
         from ..core.report import Report
@@ -385,12 +402,9 @@ class AnalyseForm(Container):
 
     def write_report(self, folder: str | Path) -> None:
         """Write the report of the last run into a folder, in every format."""
-        report = self.report
+        report, write = self.report, self._writing
 
         def steps(should_stop: Callable[[], bool]) -> Iterator[Event]:
-            from ..pipelines.analyse import Stage, write_all, writing
-
-            yield Stage(writing(report))
-            write_all(report, folder)
+            yield from write(report, folder, overwrite=False)
 
         self._launch(steps, "Save report", lambda outcome: self._finish(outcome, "Stopped."))

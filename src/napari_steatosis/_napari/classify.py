@@ -11,12 +11,12 @@ from magicgui.widgets import FileEdit, SpinBox
 
 from ..core.errors import BadValueError
 from .analyse import AnalyseForm
-from .job import device_of, give_back
 from .probability_layers import probabilities_over
 
 if TYPE_CHECKING:
     import napari.layers
 
+    from ..core.report import Report
     from ..pipelines.analyse import Began, Event, Request
     from ..pipelines.classify import Stepping
     from .job import Outcome
@@ -88,36 +88,24 @@ class ClassifyForm(AnalyseForm):
 
         return Stepping(step_px=int(self.step.value) or None)
 
-    def _analysis(self, request: Request) -> Callable[[Callable[[], bool]], Iterator[Event]]:
-        focus, stepping = self._focus, self.stepping()
-        self.probabilities = []
+    def _beginning(self, request: Request) -> Callable[..., Iterator[Event]]:
+        stepping, self.probabilities = self.stepping(), []
 
-        def steps(should_stop: Callable[[], bool]) -> Iterator[Any]:
-            from ..pipelines.analyse import Began, Ended, Stage
-            from ..pipelines.classify import classification_steps, write_tables
+        def begin(**options: Any) -> Iterator[Event]:
+            from ..pipelines.classify import classification_steps
 
-            device, report, event = "", None, None
-            events = classification_steps(request, stepping, focus=focus, should_stop=should_stop)
-            try:
-                for event in events:
-                    if isinstance(event, Ended):
-                        report = event.report
-                        break
-                    if isinstance(event, Began):
-                        device = device_of(event.plan.model)
-                        focus.frame = event.plan.plane.frame
-                    yield event
-            finally:
-                events.close()
-                event = events = None  # these hold the model
-                give_back(device)
-            if report is not None:
-                if request.store is not None:
-                    yield Stage("Writing the tables")
-                    write_tables(report, Path(request.store).parent)
-                yield report
+            return classification_steps(request, stepping, **options)
 
-        return steps
+        return begin
+
+    @staticmethod
+    def _writing(report: Report, folder: str | Path, *, overwrite: bool) -> Iterator[Event]:
+        """Write the numbers as CSV and JSON, in the place of earlier ones; runs in the worker."""
+        from ..pipelines.analyse import Stage
+        from ..pipelines.classify import write_tables
+
+        yield Stage("Writing the tables")
+        write_tables(report, folder)
 
     def _add_labels(self, event: Began) -> None:
         from napari.layers import Layer
@@ -148,16 +136,3 @@ class ClassifyForm(AnalyseForm):
         if self.report is not None:
             for layer in self._images_alive():
                 layer.metadata = {**layer.metadata, "prediction": self.report.prediction}
-
-    def write_report(self, folder: str | Path) -> None:
-        """Write the numbers of the last run into a folder, as CSV and JSON."""
-        report = self.report
-
-        def steps(should_stop: Callable[[], bool]) -> Iterator[Event]:
-            from ..pipelines.analyse import Stage
-            from ..pipelines.classify import write_tables
-
-            yield Stage("Writing the tables")
-            write_tables(report, folder)
-
-        self._launch(steps, "Save tables", lambda outcome: self._finish(outcome, "Stopped."))

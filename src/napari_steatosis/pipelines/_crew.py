@@ -85,9 +85,6 @@ class Crew:
                     while thread.is_alive():
                         self._empty()
                         thread.join(LOOK_S)
-                release = getattr(self._plan.model, "release", None)
-                if release is not None:
-                    release()
 
     def _gather(
         self, working: int, should_stop: Callable[[], bool]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -24,7 +23,7 @@ from ._windows import (
     read_block,
     run_block,
 )
-from .segment import Progress
+from .segment import Progress, recorded, remaining
 
 NAME = "classes"
 """Name of the label image in the results store."""
@@ -77,26 +76,14 @@ def run_cells(
     Progress
         `inner` in cells, `mpx` in megapixels of the plane.
     """
-    finished = set(results.ledger.done)
-    left = [index for index in plan.tiles if index not in finished]
-    done, mpx, began = len(plan.tiles) - len(left), 0.0, time.perf_counter()
-    gathered = Gathered(plan, left)
+    left = remaining(plan, results)
     order = left if focus is None else tiles_outward(plan.grid, left, _in_cells(plan, focus))
-    wanted = gathered.wanted(order)
-    computed = _computed(plan, wanted, client, should_stop)
-    with closing(computed):
-        for found in computed:
-            for tile in gathered.take(found):
-                results.add_all([tile])
-                done += 1
-                cells = np.count_nonzero(plan.analysed[tile.inner.slices])
-                mpx += cells * plan.step_px**2 / 1e6
-                seconds = time.perf_counter() - began
-                yield Progress(done, len(plan.tiles), tile.inner, mpx, seconds, tile.error)
-            if should_stop():
-                return
-    if done == len(plan.tiles) and (left or not results.complete):
-        results.finish()
+
+    def mpx_of(tile: StoredTile) -> float:
+        return int(np.count_nonzero(plan.analysed[tile.inner.slices])) * plan.step_px**2 / 1e6
+
+    computed = _cells(plan, Gathered(plan, left), order, client, should_stop)
+    yield from recorded(plan, results, computed, mpx_of=mpx_of, should_stop=should_stop)
 
 
 class Gathered:
@@ -156,12 +143,23 @@ def _in_cells(plan: CellPlan, focus: Focus) -> Focus:
     return in_cells
 
 
-def _computed(
-    plan: CellPlan, wanted: Iterable[int], client: Any, should_stop: Callable[[], bool]
-) -> Generator[BlockWindows | None, None, None]:
-    if client is None:
-        return _on_this_machine(plan, wanted)
-    return on_cluster(client, plan, work=wanted, task=run_block, should_stop=should_stop)
+def _cells(
+    plan: CellPlan,
+    gathered: Gathered,
+    order: Iterable[int],
+    client: Any,
+    should_stop: Callable[[], bool],
+) -> Generator[list[StoredTile], None, None]:
+    """Predict windows, here or on a cluster, and yield the blocks of cells that they complete."""
+    wanted = gathered.wanted(order)
+    windows: Generator[BlockWindows | None, None, None] = (
+        _on_this_machine(plan, wanted)
+        if client is None
+        else on_cluster(client, plan, work=wanted, task=run_block, should_stop=should_stop)
+    )
+    with closing(windows):
+        for found in windows:
+            yield list(gathered.take(found))
 
 
 def _on_this_machine(

@@ -180,29 +180,69 @@ def run(
     Progress
     """
     left = remaining(plan, results)
-    done, mpx, began = len(plan.tiles) - len(left), 0.0, time.perf_counter()
-    if left:
-        computed = (
-            Crew(plan, left, focus).results(should_stop)
-            if client is None
-            else _on(client, plan, left, should_stop)
-        )
+    computed: Generator[list[StoredTile], None, None] = (
+        Crew(plan, left, focus).results(should_stop)
+        if client is None
+        else _on(client, plan, left, should_stop)
+    )
+
+    def mpx_of(tile: StoredTile) -> float:
+        return tile.inner.height * tile.inner.width / 1e6
+
+    yield from recorded(plan, results, computed, mpx_of=mpx_of, should_stop=should_stop)
+
+
+def recorded(
+    plan: Plan | CellPlan,
+    results: ResultStore,
+    computed: Generator[list[StoredTile], None, None],
+    *,
+    mpx_of: Callable[[StoredTile], float],
+    should_stop: Callable[[], bool],
+) -> Iterator[Progress]:
+    """Store tiles as they are computed, yield after each, and finish when all are there.
+
+    However it ends, what computes is closed, and the model gives back what it held.
+
+    Parameters
+    ----------
+    plan : Plan or CellPlan
+        Of the run.
+    results : ResultStore
+        Opened with the plan.
+    computed : generator of list of StoredTile
+        The tiles that the store lacks; an empty list is a chance to stop.
+    mpx_of : callable
+        Megapixels of the plane under a tile.
+    should_stop : callable
+        Asked after each list; when it says yes, the store is left resumable.
+
+    Yields
+    ------
+    Progress
+    """
+    total, left = len(plan.tiles), len(remaining(plan, results))
+    done, mpx, began = total - left, 0.0, time.perf_counter()
+    try:
         with closing(computed):
-            for tiles in computed:
-                results.add_all(tiles)
+            for tiles in computed if left else ():
+                if tiles:
+                    results.add_all(tiles)
                 for tile in tiles:
-                    done, mpx = done + 1, mpx + tile.inner.height * tile.inner.width / 1e6
+                    done, mpx = done + 1, mpx + mpx_of(tile)
                     seconds = time.perf_counter() - began
-                    yield Progress(done, len(plan.tiles), tile.inner, mpx, seconds, tile.error)
+                    yield Progress(done, total, tile.inner, mpx, seconds, tile.error)
                 if should_stop():
                     return
-        if done < len(plan.tiles):
-            return  # stopped while it waited
-    if left or not results.complete:
+    finally:
+        release = getattr(plan.model, "release", None)
+        if release is not None:
+            release()
+    if done == total and (left or not results.complete):
         results.finish()
 
 
-def remaining(plan: Plan, results: ResultStore) -> list[int]:
+def remaining(plan: Plan | CellPlan, results: ResultStore) -> list[int]:
     """Return the tiles of a plan that a store lacks."""
     finished = set(results.ledger.done)
     return [index for index in plan.tiles if index not in finished]
