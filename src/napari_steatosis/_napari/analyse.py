@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,9 +16,10 @@ from ..core.duration import duration
 from ..core.errors import BadValueError, SteatosisError
 from ..core.report import RESEARCH_USE
 from ..models import SHIPPED
-from .job import Job, Outcome, device_of, give_back
+from .job import Job, Outcome
 from .layers import is_shown, prediction_over, shapes_among, slide_of, slides_among
 from .panel import Panel, Rows, wrapped_label
+from .steps import run_steps
 from .view import Focus, camera_of, shapes_um, view_um
 from .warm_up import start_warm_up
 
@@ -232,7 +234,10 @@ class AnalyseForm(Container):
         self._image, self._focus = self.slide.value, Focus(request.slide)
         self._look()
         self.panel.begin()
-        self._launch(self._analysis(request), self.title, self._analysed)
+        begin = self._beginning(request)
+        shown = self._layer_shown = threading.Event()
+        steps = run_steps(request, self._focus, shown, begin=begin, write=self._writing)
+        self._launch(steps, self.title, self._analysed)
 
     @property
     def is_running(self) -> bool:
@@ -256,37 +261,6 @@ class AnalyseForm(Container):
         self._rows.setEnabled(False)
         self._began = time.monotonic()
         self._job = Job(steps, text, on_item=self._happened, on_end=on_end)
-
-    def _analysis(self, request: Request) -> Callable[[Callable[[], bool]], Iterator[Event]]:
-        """Return the steps of a run; they run in the worker."""
-        focus, begin, write = self._focus, self._beginning(request), self._writing
-
-        def steps(should_stop: Callable[[], bool]) -> Iterator[Any]:
-            from ..pipelines.analyse import Began, Ended
-
-            device, report, event = "", None, None
-            events = begin(focus=focus, should_stop=should_stop)
-            try:
-                for event in events:
-                    if isinstance(event, Ended):
-                        report = event.report
-                        break
-                    if isinstance(event, Began):
-                        device = device_of(event.plan.model)
-                        focus.frame = event.plan.plane.frame
-                        if event.estimate is not None:
-                            yield event.estimate
-                    yield event
-            finally:
-                events.close()
-                event = events = None  # these hold the model
-                give_back(device)
-            if report is not None:
-                if request.store is not None:
-                    yield from write(report, Path(request.store).parent, overwrite=True)
-                yield report
-
-        return steps
 
     def _beginning(self, request: Request) -> Callable[..., Iterator[Event]]:
         """Return what begins a run, as it is asked for now; it is called in the worker."""
@@ -319,6 +293,7 @@ class AnalyseForm(Container):
             self.panel.show_estimate(event)
         elif isinstance(event, Began):
             self._add_labels(event)
+            self._layer_shown.set()
         elif isinstance(event, Ended | Report):
             self.report = event.report if isinstance(event, Ended) else event
         else:
