@@ -29,10 +29,10 @@ from napari_steatosis.pipelines._tiles import compute_all
 from napari_steatosis.pipelines.segment import open_store, run, segment
 
 pytest.importorskip("distributed")
-cloudpickle = pytest.importorskip("cloudpickle")
-cloudpickle.register_pickle_by_value(sys.modules[__name__])  # workers cannot import this file
 
-TESTS = str(Path(__file__).parents[1])
+TESTS = Path(__file__).parents[1]
+FOUND_BY_WORKERS = [str(TESTS.parent), str(TESTS), *sys.path]
+"""Where workers find this file, what it uses, and the package."""
 
 
 def level0(prediction):
@@ -41,7 +41,7 @@ def level0(prediction):
 
 def started(stack, *arguments, **options):
     """Start a process of dask, and end it with the stack."""
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([TESTS, *sys.path])}
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(FOUND_BY_WORKERS)}
     environment.pop("OMP_NUM_THREADS", None)
     process = subprocess.Popen(
         [sys.executable, "-m", "dask", *arguments],
@@ -93,8 +93,10 @@ def client(tmp_path_factory):
     """Two worker processes of one thread each, kept alive by nannies."""
     from distributed import Client
 
-    with Client(n_workers=2, threads_per_worker=1, dashboard_address="localhost:0") as client:
-        yield client
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(TESTS.parent))  # nannies give it to their workers
+        with Client(n_workers=2, threads_per_worker=1, dashboard_address="localhost:0") as client:
+            yield client
 
 
 @pytest.fixture(scope="module")

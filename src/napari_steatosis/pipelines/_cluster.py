@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import CancelledError
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from queue import Empty, SimpleQueue
@@ -136,6 +137,7 @@ def on_cluster(
     # The scheduler keeps what a task was given: unlike scattered data it outlives a worker.
     shared = client.submit(same, parcel, pure=False)
     try:
+        _hand_round(client, shared)
         while not should_stop():
             for part in islice(parts, max(0, WINDOW * crew.threads() - len(under_way))):
                 future = client.submit(compute, shared, arithmetic, task, part, pure=False)
@@ -152,6 +154,13 @@ def on_cluster(
     finally:
         if client.status == "running":
             client.cancel([*under_way, shared])
+
+
+def _hand_round(client: Any, shared: Any) -> None:
+    """Give the job to every worker while none computes: one that does is slow to pass it on."""
+    # Where a worker goes meanwhile, those that are left get it with their first part.
+    with suppress(OSError, RuntimeError, ValueError, CancelledError, asyncio.CancelledError):
+        client.replicate(shared)
 
 
 def _result(future: Any) -> Any:

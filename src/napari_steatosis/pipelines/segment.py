@@ -264,7 +264,8 @@ def _on(
     """Compute on a dask cluster, a block at a time."""
     left, takers = set(tiles), max(1, sum(client.nthreads().values()))
     agenda = agenda_of(plan, left, takers=takers, most=PART_TILES)
-    work = iter(agenda.take, None)
+    # The largest first, so that at the end no worker waits long for another.
+    work = sorted(iter(agenda.take, None), key=len, reverse=True)
     parts = on_cluster(client, plan, work=work, task=compute_all, should_stop=should_stop)
     with closing(parts):
         for computed in parts:
