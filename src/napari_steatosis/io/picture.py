@@ -97,11 +97,20 @@ def decoded(path: Path) -> NDArray[np.uint8]:
         _check_pixels(path, str(image.format), image.mode)
         turn = TURNS.get(_orientation(image))
         pixels = np.asarray(image if turn is None else image.transpose(turn))
-    if pixels.shape[2] == 4:
-        alpha = pixels[..., 3:].astype(np.uint16)
-        blended = pixels[..., :3] * alpha + 255 * (255 - alpha)
-        pixels = ((blended + 127) // 255).astype(np.uint8)
-    return pixels
+    return over_white(pixels) if pixels.shape[2] == 4 else pixels
+
+
+def over_white(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Blend ``(y, x, 4)`` RGB with alpha over white.
+
+    Examples
+    --------
+    >>> over_white(np.uint8([[[0, 0, 0, 255], [0, 0, 0, 0]]])).tolist()
+    [[[0, 0, 0], [255, 255, 255]]]
+    """
+    alpha = pixels[..., 3:].astype(np.uint16)
+    blended = pixels[..., :3] * alpha + 255 * (255 - alpha)
+    return ((blended + 127) // 255).astype(np.uint8)
 
 
 def recognises(path: Path) -> bool:
