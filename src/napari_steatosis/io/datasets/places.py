@@ -33,7 +33,7 @@ class Archive:
 
     def __init__(self, path: str) -> None:
         self.path = path
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._zips = {"": zipfile.ZipFile(path)}
 
     def names(self) -> Iterator[str]:
@@ -69,7 +69,7 @@ class Archive:
             if at not in self._zips:
                 head, _, _ = at.removesuffix("/").rpartition(f"{ZIP}/")
                 outer = f"{head}{ZIP}/" if head else ""
-                raw = self._zips[outer].read(at.removeprefix(outer).removesuffix("/"))
+                raw = self._zip(outer).read(at.removeprefix(outer).removesuffix("/"))
                 self._zips[at] = zipfile.ZipFile(io.BytesIO(raw))
             return self._zips[at]
 
@@ -121,7 +121,7 @@ def inside(path: str) -> tuple[str, str]:
 
 
 def files_of(root: str) -> list[str]:
-    """Return the files below a folder or in a zip file, sorted, relative, with ``/``.
+    """Return the files (and zarr folders) in a folder or zip file, sorted, relative, with ``/``.
 
     A zip file in a folder counts as a folder unless it is unpacked beside it (``TRAIN.zip``
     beside ``TRAIN`` or ``TRAIN_extracted``). Hidden files are passed over.
@@ -147,9 +147,10 @@ def files_of(root: str) -> list[str]:
 
 def _below(root: str) -> Iterator[str]:
     for folder, folders, names in os.walk(root):
-        folders[:] = [one for one in folders if not one.endswith((".zarr", ".mrxs"))]
         start = Path(folder).relative_to(root).as_posix()
-        for name in names:
+        slides = [one for one in folders if one.endswith(".zarr")]
+        folders[:] = [one for one in folders if one not in slides]
+        for name in [*names, *slides]:
             place = name if start == "." else f"{start}/{name}"
             if not name.lower().endswith(ZIP):
                 yield place
