@@ -27,6 +27,9 @@ PUBLIC = {
     "open_annotations": "napari_steatosis.io:open_annotations",
     "geojson_size": "napari_steatosis.io:geojson_size",
     "open_labels": "napari_steatosis.io:open_labels",
+    "Dataset": "napari_steatosis.core.dataset:Dataset",
+    "Sample": "napari_steatosis.core.dataset:Sample",
+    "open_dataset": "napari_steatosis.io:open_dataset",
     "write": "napari_steatosis.io.write:write",
     "drawn_liver": "napari_steatosis.imaging:drawn_liver",
     "find_tissue": "napari_steatosis.imaging:find_tissue",
@@ -41,6 +44,7 @@ PUBLIC = {
     "measure": "napari_steatosis.quantify:measure",
     "measure_classes": "napari_steatosis.quantify:measure_classes",
     "analyse": "napari_steatosis.pipelines.analyse:analyse",
+    "normalise": "napari_steatosis.pipelines.normalise:normalise",
     "cohort": "napari_steatosis.pipelines.cohort:cohort",
 }
 

@@ -42,6 +42,7 @@ __getattr__ = lazy_names(
         "open_annotations": "napari_steatosis.io.annotations:open_annotations",
         "geojson_size": "napari_steatosis.io._geojson.size:geojson_size",
         "open_labels": "napari_steatosis.io.labels:open_labels",
+        "open_dataset": "napari_steatosis.io.datasets:open_dataset",
     },
 )
 

@@ -68,7 +68,7 @@ def draw_mask(
     shape: tuple[int, int],
     *,
     start: tuple[float, float] = (0.0, 0.0),
-    step: float = 1.0,
+    step: tuple[float, float] = (1.0, 1.0),
     whole: bool = False,
 ) -> NDArray[np.uint8]:
     """Draw class indices; 255 where nobody looked.
@@ -85,8 +85,8 @@ def draw_mask(
         Height and width of the mask, px.
     start : (float, float)
         Level 0 px of the centre of its pixel (0, 0).
-    step : float
-        Level 0 px per pixel.
+    step : (float, float)
+        Level 0 px per pixel, along y and x.
     whole : bool
         The whole image was annotated, if no area says where.
 
@@ -103,21 +103,21 @@ def draw_mask(
     """
     background = 0 if whole and not areas.complete else IGNORE
     out = np.full(shape, background, np.uint8)
-    origin = np.asarray(start)
+    origin, steps = np.asarray(start), np.asarray(step)
     for one in areas.complete:
-        out[_inside(one, shape, origin, step)] = 0
-    ends = origin + (np.asarray(shape) - 1) * step
+        out[_inside(one, shape, origin, steps)] = 0
+    ends = origin + (np.asarray(shape) - 1) * steps
     near = (areas.boxes[:, :2] <= ends).all(1) & (areas.boxes[:, 2:] >= origin).all(1)
     for index in np.flatnonzero(near):
         one = areas.others[index]
         name = one.class_name
         value = classes.index(name) if name in classes else IGNORE
-        out[_inside(one, shape, origin, step)] = value
+        out[_inside(one, shape, origin, steps)] = value
     return out
 
 
 def _inside(
-    one: Annotation, shape: tuple[int, int], origin: NDArray[np.float64], step: float
+    one: Annotation, shape: tuple[int, int], origin: NDArray[np.float64], step: NDArray[np.float64]
 ) -> NDArray[np.bool_]:
     """Return the pixels whose centre lies in an outline and in none of its holes."""
     from skimage.draw import polygon
@@ -172,8 +172,10 @@ def tiles_of(areas: Areas, plane: Plane, tile_px: int) -> Iterator[Region]:
                     yield Region(y=y, x=x, height=tile_px, width=tile_px)
 
 
-def level_0(plane: Plane, place: tuple[float, float]) -> tuple[NDArray[np.float64], float]:
+def level_0(
+    plane: Plane, place: tuple[float, float]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return level 0 px of the centre of a pixel of a plane, and level 0 px per pixel."""
     frame = plane.slide.frame()
-    step = plane.frame.mean_um_per_px / frame.mean_um_per_px
-    return frame.to_px(plane.frame.to_um(place)), float(step)
+    step = np.asarray(plane.frame.um_per_px) / np.asarray(frame.um_per_px)
+    return frame.to_px(plane.frame.to_um(place)), step

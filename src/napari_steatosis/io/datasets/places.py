@@ -59,6 +59,10 @@ class Archive:
             raise CannotOpenError(f"{self.path}/{name} is too large to read; unpack the zip file.")
         return opened.read(inner)
 
+    def has(self, name: str) -> bool:
+        """Say whether there is such a file."""
+        return name in set(self.names())
+
     def close(self) -> None:
         """Close the outer file and all inside it."""
         for one in self._zips.values():
@@ -100,6 +104,18 @@ def read_bytes(path: str) -> bytes:
         if isinstance(error, CannotOpenError):
             raise
         raise CannotOpenError(f"{path} cannot be read ({error}).") from error
+
+
+def exists(path: str) -> bool:
+    """Say whether a file is there, also inside a zip file."""
+    archive, inner = inside(path)
+    if not archive:
+        return os.path.exists(path)
+    try:
+        with HANDLES.borrow(archive, Archive) as opened:
+            return opened.has(inner)
+    except (OSError, zipfile.BadZipFile, zlib.error):
+        return False
 
 
 def inside(path: str) -> tuple[str, str]:

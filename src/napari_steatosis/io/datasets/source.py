@@ -53,9 +53,9 @@ class FileSource:
         plane = plane_at(sample.path, _scale(sample))
         place = sample.region
         start, step = level_0(plane, (place.y, place.x))
-        where = float(start[0]), float(start[1])
+        where, steps = (float(start[0]), float(start[1])), (float(step[0]), float(step[1]))
         size = (place.height, place.width)
-        return draw_mask(areas, self.classes, size, start=where, step=step)
+        return draw_mask(areas, self.classes, size, start=where, step=steps)
 
     def points(self, sample: Sample) -> Marks | None:
         """Read the points of an image, or those inside the region of a slide."""

@@ -1,0 +1,83 @@
+"""A picture in 64 bits, which copies of it share however they are scaled or compressed."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+ROWS, COLUMNS = 8, 9
+FLAT = 2.0
+"""A picture whose 72 cells differ by less (grey values) says nothing: it has no hash."""
+
+
+def difference_hash(rgb: NDArray[np.uint8]) -> int | None:
+    """Return the dHash of a picture: which of 8 x 9 cells is brighter than its left neighbour.
+
+    Copies that were scaled, compressed or slightly recoloured differ in few of the 64 bits
+    (`distance`); turned or mirrored copies do not. Method: N. Krawetz, *Kind of like that*,
+    2013.
+
+    Parameters
+    ----------
+    rgb : (y, x, 3) uint8
+        At least one pixel.
+
+    Returns
+    -------
+    int or None
+        64 bits; None where the picture is flat (glass, black), since all flat pictures are
+        alike.
+
+    Examples
+    --------
+    >>> rising = np.repeat(np.arange(90, dtype=np.uint8)[None, :, None], 3, axis=2)
+    >>> difference_hash(rising) == 2**64 - 1, difference_hash(rising[:, :1]) is None
+    (True, True)
+    """
+    from PIL import Image
+
+    grey = Image.fromarray(np.ascontiguousarray(rgb)).convert("L")
+    cells = np.asarray(grey.resize((COLUMNS, ROWS), Image.Resampling.BOX), np.float32)
+    if np.ptp(cells) < FLAT:
+        return None
+    bits = (cells[:, 1:] > cells[:, :-1]).ravel()
+    return int.from_bytes(np.packbits(bits).tobytes(), "big")
+
+
+def near_pairs(hashes: NDArray[np.uint64], most_bits: int = 4) -> NDArray[np.int64]:
+    """Return all pairs of hashes that differ in at most so many bits.
+
+    Hashes are cut into ``most_bits + 1`` pieces: two that differ in so few bits agree in at
+    least one piece, so only those that do are compared.
+
+    Parameters
+    ----------
+    hashes : (n,) uint64
+        All different: equal ones are the caller's to join.
+    most_bits : int
+        From 0 to 15.
+
+    Returns
+    -------
+    (pairs, 2) int64
+        Indices, the smaller first.
+
+    Examples
+    --------
+    >>> near_pairs(np.array([0, 0b1111, 2**63 - 1], np.uint64)).tolist()
+    [[0, 1]]
+    """
+    edges = np.linspace(0, 64, most_bits + 2).astype(int)
+    found: list[NDArray[np.int64]] = [np.zeros((0, 2), np.int64)]
+    for low, high in zip(edges[:-1], edges[1:], strict=True):
+        piece = (hashes >> np.uint64(low)) & np.uint64(2 ** int(high - low) - 1)
+        order = np.argsort(piece, kind="stable")
+        starts = np.flatnonzero(np.diff(piece[order], prepend=piece[order][:1] + np.uint64(1)))
+        for members in np.split(order, starts[1:]):
+            for at in range(len(members) - 1):
+                rest = members[at + 1 :]
+                apart = np.bitwise_count(hashes[members[at]] ^ hashes[rest])
+                near = rest[apart <= most_bits]
+                found.append(np.stack([np.full_like(near, members[at]), near], axis=1))
+    pairs = np.sort(np.concatenate(found), axis=1)
+    return np.unique(pairs, axis=0)
