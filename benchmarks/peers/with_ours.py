@@ -41,6 +41,7 @@ class Seen:
 class _Counted:
     def __init__(self, stream: Any, seen: Seen) -> None:
         self._stream, self._seen = stream, seen
+        self.rows_at_a_time = stream.rows_at_a_time
 
     def push(self, rgb: np.ndarray, *, last: bool = False) -> np.ndarray:
         self._seen.pixels += rgb[..., 0].size
