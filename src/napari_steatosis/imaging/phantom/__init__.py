@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from .liver import DrawnLiver, drawn_liver
 from .style import Style
+from .whites import WHITES
 
-__all__ = ["DrawnLiver", "Style", "drawn_liver"]
+__all__ = ["WHITES", "DrawnLiver", "Style", "drawn_liver"]

@@ -18,6 +18,7 @@ from .paint import bare, paint
 from .scene import Scene, truth_of
 from .style import Style
 from .view import View
+from .whites import white_kinds
 
 BLOCK_PX = 1024
 SHAPES = ("everywhere", "piece", "cores")
@@ -124,6 +125,18 @@ class DrawnLiver:
         out = np.zeros((region.height, region.width), np.int64)
         for part, _, identity in self._truths(region):
             out[part.within(region)] = identity
+        return out
+
+    def white_kinds(self, region: Region) -> NDArray[np.uint8]:
+        """Return what each white place of a region is, ``(height, width) uint8``.
+
+        An index of `WHITES`: 0 is tissue, 1 fat, then veins, portal vessels, sinusoids, ducts,
+        tears and glass.
+        """
+        out, scene = np.empty((region.height, region.width), np.uint8), self.scene
+        for part in _blocks(region):
+            view = self._view(part)
+            out[part.within(region)] = white_kinds(scene, view, _step(view))
         return out
 
     def droplets(self, region: Region) -> dict[str, NDArray[np.generic]]:

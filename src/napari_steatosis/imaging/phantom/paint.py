@@ -25,6 +25,9 @@ UNIT = 256
 ZONE_STEP = 16
 """Coarse pixels per node of the grid on which the zone is computed."""
 
+PLATES_END = 0.2
+"""Where the tissue is more fibrous than this, there are no sinusoids."""
+
 
 def paint(scene: Scene, view: View, step: int) -> NDArray[np.uint8]:
     """Draw a view as ``(height, width, 3) uint8``."""
@@ -76,17 +79,13 @@ def _stains(scene: Scene, view: View, step: int) -> tuple[Floats, Floats, Floats
     vessels = vessels_in(scene.seed, under.box)
     deep, lumen = scene.voids(under, vessels)
     cells = mosaic(scene.seed, style, under)
-    wall = _edge(stamp(vessels.walls, under, 6.0).distance, 2.5)
-    ragged = 14 * (noise(under.rows, under.columns, 22.0, key_of(scene.seed, "tract edge")) - 0.5)
-    tract = np.maximum(_edge(stamp(vessels.tracts, under, 20.0).distance + ragged, 8.0), wall)
-    slack = _slack(scene, under)
-    tract = np.maximum(tract, slack)
+    tract, slack = fibrous(scene, under, vessels)
     fields = _coarse_fields(scene, under, cells.border, cells.shade, cells.clear)
     foam, body, purple = fields
     if (tract > 0).any():
         body = body + tract * (_fibres(scene.seed, under, slack) - body)
     purple = purple + tract * (0.12 - purple)
-    sinusoid = np.where(tract > 0.2, np.float32(-4), cells.sinusoid)
+    sinusoid = np.where(tract > PLATES_END, np.float32(-4), cells.sinusoid)
     eosin, haematoxylin = view.refine(body, step), view.refine(purple, step)
     eosin, haematoxylin = _granular(scene, view, eosin, haematoxylin, view.refine(foam, step))
     inside_sinusoid = _edge(-view.refine(sinusoid, step), max(1.2, view.um))
@@ -109,6 +108,15 @@ def _stains(scene: Scene, view: View, step: int) -> tuple[Floats, Floats, Floats
         purple, pink = (stain * (1 - tissue) for stain in fragments(scene, view))
         haematoxylin, eosin = haematoxylin + purple, eosin + pink
     return haematoxylin, eosin, blood
+
+
+def fibrous(scene: Scene, under: View, vessels: Vessels) -> tuple[Floats, Floats]:
+    """Return how fibrous (tracts, walls, loose tissue) and how loose the tissue is, 0 to 1."""
+    wall = _edge(stamp(vessels.walls, under, 6.0).distance, 2.5)
+    ragged = 14 * (noise(under.rows, under.columns, 22.0, key_of(scene.seed, "tract edge")) - 0.5)
+    tract = np.maximum(_edge(stamp(vessels.tracts, under, 20.0).distance + ragged, 8.0), wall)
+    slack = _slack(scene, under)
+    return np.maximum(tract, slack), slack
 
 
 def _slack(scene: Scene, under: View) -> Floats:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .lattice import Box, Doubles, Floats, Lattice, key_of, noise
 from .stamp import Ellipses
@@ -12,6 +13,9 @@ from .stamp import Ellipses
 LOBULE_UM = 460.0
 VESSEL_REACH_UM = 190.0
 """A tract and all that belongs to it lie within this distance of its lattice point, um."""
+
+KINDS = ("central vein", "portal vein", "artery", "duct")
+"""What a lumen can belong to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +26,8 @@ class Vessels:
     ----------
     lumina : Ellipses
         White insides of veins, arteries and ducts.
+    kinds : (n,) int64
+        What each lumen belongs to, an index of `KINDS`.
     walls : Ellipses
         The same with their walls.
     tracts : Ellipses
@@ -31,6 +37,7 @@ class Vessels:
     """
 
     lumina: Ellipses
+    kinds: NDArray[np.int64]
     walls: Ellipses
     tracts: Ellipses
     ducts: Ellipses
@@ -54,7 +61,8 @@ def vessels_in(seed: int, box: Box) -> Vessels:
         lumina.append(inner)
         walls.append(outer)
         parts[name] = outer
-    return Vessels(Ellipses.joined(lumina), Ellipses.joined(walls), tracts, parts["duct"])
+    kinds = np.repeat(np.arange(len(KINDS)), [len(one) for one in lumina])
+    return Vessels(Ellipses.joined(lumina), kinds, Ellipses.joined(walls), tracts, parts["duct"])
 
 
 def zone(seed: int, y: Doubles, x: Doubles) -> Floats:
