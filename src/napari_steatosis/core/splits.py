@@ -100,9 +100,7 @@ def _dealt(data: Dataset, groups: NDArray[Any], parts: int, seed: int) -> NDArra
     return _none_empty(dealt, groups, parts)
 
 
-def _none_empty(
-    dealt: NDArray[np.int64], groups: NDArray[Any], parts: int
-) -> NDArray[np.int64]:
+def _none_empty(dealt: NDArray[np.int64], groups: NDArray[Any], parts: int) -> NDArray[np.int64]:
     """Give an empty part the smallest group of the part that has most groups."""
     for part in range(parts):
         if not (dealt == part).any():

@@ -76,7 +76,8 @@ def near_pairs(hashes: NDArray[np.uint64], most_bits: int = 4) -> NDArray[np.int
         for members in np.split(order, starts[1:]):
             for at in range(len(members) - 1):
                 rest = members[at + 1 :]
-                apart = np.bitwise_count(hashes[members[at]] ^ hashes[rest])
+                differing = (hashes[members[at]] ^ hashes[rest]).view(np.uint8).reshape(-1, 8)
+                apart = np.unpackbits(differing, axis=1).sum(1)
                 near = rest[apart <= most_bits]
                 found.append(np.stack([np.full_like(near, members[at]), near], axis=1))
     pairs = np.sort(np.concatenate(found), axis=1)

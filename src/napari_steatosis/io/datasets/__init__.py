@@ -134,7 +134,9 @@ def _dataset(
     um_per_px: float | None,
 ) -> Dataset:
     labels = sorted({row["label"] for row in found.rows if row.get("label")})
-    masks = [one for row in found.rows if row.get("mask_path") for one in row["mask_path"].split(";")]
+    masks = [
+        one for row in found.rows if row.get("mask_path") for one in row["mask_path"].split(";")
+    ]
     drawn = sorted({row["annotations_path"] for row in found.rows if row.get("annotations_path")})
     coding = _coding(found, masks, mask_values)
     outlined = classes_drawn([areas_at(one) for one in drawn]) if drawn else ()
@@ -163,6 +165,8 @@ def _coding(
     coding = find_coding(masks) if mask_values is None else coding_given(mask_values)
     found.notes.append(f"{coding.said[:1].upper()}{coding.said[1:]}.")
     if any(";" in row.get("mask_path", "") for row in found.rows):
-        found.notes.append("Two masks per image: the first is class 1 (micro), the second 2 (macro).")
+        found.notes.append(
+            "Two masks per image: the first is class 1 (micro), the second 2 (macro)."
+        )
         return replace(coding, classes=("tissue", "micro", "macro"))
     return coding
