@@ -30,6 +30,8 @@ PUBLIC = {
     "Dataset": "napari_steatosis.core.dataset:Dataset",
     "Sample": "napari_steatosis.core.dataset:Sample",
     "open_dataset": "napari_steatosis.io:open_dataset",
+    "validate": "napari_steatosis.training.validate:validate",
+    "group_duplicates": "napari_steatosis.training.duplicates:group_duplicates",
     "write": "napari_steatosis.io.write:write",
     "drawn_liver": "napari_steatosis.imaging:drawn_liver",
     "find_tissue": "napari_steatosis.imaging:find_tissue",
@@ -46,6 +48,7 @@ PUBLIC = {
     "analyse": "napari_steatosis.pipelines.analyse:analyse",
     "normalise": "napari_steatosis.pipelines.normalise:normalise",
     "cohort": "napari_steatosis.pipelines.cohort:cohort",
+    "quality": "napari_steatosis.imaging.quality:quality",
 }
 
 __all__ = ["PUBLIC", "__version__"]

@@ -16,17 +16,10 @@ from numpy.typing import NDArray
 from .digest import digest
 from .errors import BadValueError
 from .geometry import Region
+from .manifest_rows import COLUMNS, EXTRA_COLUMNS, row_of
 
 IGNORE = 255
 """Value of a mask where nobody said what there is: in no loss and in no score."""
-
-COLUMNS = (
-    *("path", "mask_path", "points_path", "patient", "slide", "split", "label", "score", "mpp"),
-    *("stain", "modality", "site"),
-)
-"""Columns of a manifest. `REGION_COLUMNS` and ``annotations_path`` follow where they are used."""
-
-REGION_COLUMNS = ("y", "x", "height", "width")
 
 Severity = Literal["error", "warning", "note"]
 SplitBy = Literal["patient", "official", "image"]
@@ -373,7 +366,7 @@ class Dataset:
     def rows(self, folder: str | os.PathLike[str] | None = None) -> list[dict[str, str]]:
         """Return a row of the manifest per sample; paths are relative to a folder (the root)."""
         start = str(folder if folder is not None else self.root or ".")
-        return [_row(one, start) for one in self.samples]
+        return [row_of(one, start) for one in self.samples]
 
     def manifest(self, path: str | os.PathLike[str]) -> Path:
         """Write the table of the samples as CSV; `open_dataset` reads it back.
@@ -390,8 +383,7 @@ class Dataset:
                 f"file. Save the images first."
             )
         rows = self.rows(target.absolute().parent)
-        extra = ("annotations_path", *REGION_COLUMNS)
-        names = [*COLUMNS, *(name for name in extra if any(row[name] for row in rows))]
+        names = [*COLUMNS, *(name for name in EXTRA_COLUMNS if any(row[name] for row in rows))]
         part = target.with_name(f".{target.name}.{os.getpid()}.part")
         with part.open("w", newline="", encoding="utf-8") as stream:
             table = csv.DictWriter(stream, names, extrasaction="ignore", lineterminator="\n")
@@ -404,32 +396,3 @@ class Dataset:
     def digest(self) -> str:
         """Identity of the table (not of the pixels): equal wherever the folder lies."""
         return digest({"rows": self.rows(), "classes": self.classes})
-
-
-def _row(sample: Sample, start: str) -> dict[str, str]:
-    def number(value: float | None) -> str:
-        return "" if value is None else repr(float(value))
-
-    place = sample.region
-    sides = {} if place is None else {name: str(getattr(place, name)) for name in REGION_COLUMNS}
-    masks = sample.mask_path.split(";")
-    return {
-        "path": _relative(sample.path, start),
-        "mask_path": ";".join(_relative(one, start) for one in masks),
-        "points_path": _relative(sample.points_path, start),
-        "annotations_path": _relative(sample.annotations_path, start),
-        "mpp": number(sample.um_per_px),
-        "score": number(sample.score),
-        **{name: str(getattr(sample, name)) for name in ("patient", "slide", "split", "label")},
-        **{name: str(getattr(sample, name)) for name in ("stain", "modality", "site")},
-        **(sides or dict.fromkeys(REGION_COLUMNS, "")),
-    }
-
-
-def _relative(path: str, start: str) -> str:
-    if not path:
-        return ""
-    try:
-        return Path(os.path.relpath(path, start)).as_posix()
-    except ValueError:  # another drive of Windows
-        return path

@@ -158,7 +158,7 @@ def _of_image(sample: Sample, facts: Facts, limits: Limits) -> Iterator[Finding]
         )  # fmt: skip
     if facts.mode in ("RGBA", "grey+alpha"):
         yield Finding(
-            "alpha", "warning", sample.name, "It has an alpha channel, which is blended over white.",
+            "alpha", "warning", sample.name, "Its alpha channel is blended over white.",
             "See that nothing is hidden; save it as RGB.",
         )  # fmt: skip
     if facts.mode == "palette":

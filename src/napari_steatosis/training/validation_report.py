@@ -141,7 +141,7 @@ def _html(value: Validation) -> str:
 
 def _pictures(findings: list[Finding], by_name: dict[str, Sample]) -> list[tuple[str, str]]:
     """Return (name, data URI) of the first samples that can be read."""
-    pictures = []
+    pictures: list[tuple[str, str]] = []
     for one in findings:
         if len(pictures) == MOST_PICTURES:
             break

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Any
 
 from ...core.dataset import Dataset, Sample
@@ -71,6 +71,7 @@ def open_dataset(
 
     Examples
     --------
+    >>> from pathlib import Path
     >>> from PIL import Image
     >>> for name in ("one", "two"):
     ...     Path("grades", name).mkdir(parents=True)
@@ -79,7 +80,7 @@ def open_dataset(
     >>> [(sample.name, sample.label) for sample in data], data.classes
     ([('one/a.png', 'one'), ('two/a.png', 'two')], ('one', 'two'))
     """
-    if um_per_px is not None and not um_per_px > 0 or tile_px < 1:
+    if (um_per_px is not None and not um_per_px > 0) or tile_px < 1:
         raise BadValueError(
             f"um_per_px is {um_per_px} and tile_px {tile_px}; both must be positive."
         )

@@ -163,10 +163,8 @@ def coding_given(meant: Mapping[int | str, str]) -> MaskCoding:
             f"({{0: 'tissue', 255: 'fat'}}) or colours ({{'#ffff00': 'fat'}})."
         )
     index = {**{name: i for i, name in enumerate(names)}, IGNORED: IGNORE}
-    return MaskCoding(
-        "values", tuple(names), {int(k): index[v] for k, v in zip(keys, meant.values(), strict=True)},
-        said=said,
-    )  # fmt: skip
+    values = {int(key): index[name] for key, name in zip(keys, meant.values(), strict=True)}
+    return MaskCoding("values", tuple(names), values, said=said)
 
 
 def find_coding(paths: Sequence[str]) -> MaskCoding:

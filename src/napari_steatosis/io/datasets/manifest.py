@@ -148,8 +148,8 @@ def join_table(found: Found, path: str) -> None:
     values = [field for field in given if field not in (key, *PATHS, *SIDES)]
     if key not in given or not values:
         raise BadValueError(
-            f"{path} has the columns {', '.join(names) or 'none'}. A table to be joined has patient "
-            f"and score_percent, or image and patient (and label, split, site, mpp)."
+            f"{path} has the columns {', '.join(names) or 'none'}. A table to be joined has "
+            f"patient and score_percent, or image and patient (and label, split, site, mpp)."
         )
     table = _by_key(rows, given[key], path)
     fitting = 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import PurePosixPath
@@ -115,9 +116,7 @@ def annotations_at(path: str, changed: float = 0.0) -> Annotations:
 
 
 def changed_at(path: str) -> float:
-    """Return when a file, or the zip file that it is in, was last changed; 0 where there is none."""
-    import os
-
+    """Return when a file, or the zip file that it is in, was last changed; else 0."""
     try:
         return os.path.getmtime(inside(path)[0] or path)
     except OSError:

@@ -71,9 +71,8 @@ class FileSource:
         start, step = level_0(plane_at(sample.path, _scale(sample)), (place.y, place.x))
         places = (marks.places - start) / step
         size = (place.height, place.width)
-        within = ((places >= -0.5) & (places < np.array(size) - 0.5)).all(1)
-        labels = tuple(label for label, yes in zip(marks.labels, within, strict=True) if yes)
-        return Marks(places[within], labels)
+        within = np.flatnonzero(((places >= -0.5) & (places < np.array(size) - 0.5)).all(axis=1))
+        return Marks(places[within], tuple(marks.labels[index] for index in within))
 
     def _stored(self, paths: list[str]) -> NDArray[np.uint8]:
         coding = self.coding or find_coding(paths)
