@@ -25,7 +25,8 @@ from napari_steatosis.models import build, save_model
 from napari_steatosis.models._torch import TorchModel
 from napari_steatosis.training.card import model_card
 from napari_steatosis.training.evaluate import evaluate
-from napari_steatosis.training.fit import Recipe, fit
+from napari_steatosis.training.fit import fit
+from napari_steatosis.training.recipe import Recipe
 from napari_steatosis.training.tiles import batches, drawn_tiles, read_tiles
 
 ARCHITECTURE = "droplet-net"

@@ -8,8 +8,9 @@ import torch
 
 from napari_steatosis.core.errors import BadValueError
 from napari_steatosis.models import build
-from napari_steatosis.training.fit import Recipe, fit
+from napari_steatosis.training.fit import fit
 from napari_steatosis.training.losses import bce_dice
+from napari_steatosis.training.recipe import Recipe
 from napari_steatosis.training.tiles import batches, drawn_tiles
 
 SMALL = {"channels": (16, 32), "down": (1, 1), "up": (1,)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -43,11 +44,27 @@ def digest_of(spec: ModelSpec, state: State) -> str:
     return found.hexdigest()
 
 
-def write_folder(folder: Path, spec: ModelSpec, state: State) -> None:
-    """Write a model; each file appears whole or not at all."""
+def write_folder(
+    folder: Path, spec: ModelSpec, state: State, made: dict[str, Any] | None = None
+) -> None:
+    """Write a model; each file appears whole or not at all.
+
+    Parameters
+    ----------
+    folder : Path
+        Made if it is not there.
+    spec, state
+        The model.
+    made : dict, optional
+        What it was made of and with: plain values, for people.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     values = {"format": FORMAT, "digest": digest_of(spec, state), "spec": spec.to_json()}
+    if made is not None:
+        values["made"] = made
+    values["checksum"] = digest(values)
     text = json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    (folder / "model.json").unlink(missing_ok=True)  # else it would stand beside other weights
     _write_whole(folder / "model.safetensors", tensor_bytes(state))
     _write_whole(folder / "model.json", text.encode())
 
@@ -73,7 +90,7 @@ def read_folder(folder: Path) -> tuple[ModelSpec, State]:
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ModelFileError(
             f"{described} is not the description of a model ({type(error).__name__}: {error}). "
-            f"Copy the model folder again from its origin."
+            f"Copy the model folder again from its origin, or update napari-steatosis."
         ) from error
     if version != FORMAT:
         raise ModelFileError(
@@ -87,6 +104,11 @@ def read_folder(folder: Path) -> tuple[ModelSpec, State]:
             f"{weights} is damaged or not a safetensors file ({error}). "
             f"Copy the model folder again from its origin."
         ) from error
+    if "checksum" in values and values.pop("checksum") != digest(values):
+        raise ModelFileError(
+            f"{described} was edited after it was written: its checksum is another. "
+            f"Copy the model folder again from its origin."
+        )
     if digest_of(spec, state) != stated:
         raise ModelFileError(
             f"{folder}: model.json and model.safetensors do not belong together, or one was "
@@ -112,6 +134,9 @@ def check_fits(network: torch.nn.Module, state: State, folder: Path) -> None:
 def _parsed(values: dict[str, Any]) -> tuple[Any, str, ModelSpec]:
     if values["format"] != FORMAT:
         return values["format"], "", ModelSpec("", "", "segmentation", (), 1.0, 1, 0)
+    known = {one.name for one in fields(ModelSpec)}
+    if unknown := sorted(values["spec"].keys() - known):
+        raise ValueError(f"it states what this version does not know: {', '.join(unknown)}")
     return FORMAT, str(values["digest"]), ModelSpec.from_json(values["spec"])
 
 

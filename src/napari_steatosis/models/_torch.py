@@ -23,6 +23,7 @@ from ._folder import State, check_fits, digest_of, halved, read_folder
 from ._fuse import fused
 from ._memory import empty_cache, is_out_of_memory
 from ._passes import Pass, Passes
+from ._prepare import prepared
 from ._seam import check_tiles, restore
 from ._threads import share_heap
 
@@ -114,6 +115,7 @@ class TorchModel:
             Where a single tile does not fit into the memory of the device.
         """
         check_tiles(tiles, self.spec)
+        tiles = prepared(tiles, self.spec.preparation)
         with nullcontext() if self.compute.kind == "cpu" else self._turn:
             found = self._predicted(tiles)
         if self.compute.precision == "fp16" and np.isnan(found).any():
@@ -157,7 +159,7 @@ class TorchModel:
         """Begin an image that comes in bands of rows; None where this network cannot."""
         from ._stream import stream_of
 
-        if self.spec.task != "segmentation" or self.compute.kind != "cpu":
+        if self.spec.task != "segmentation" or self.compute.kind != "cpu" or self.spec.preparation:
             return None
         return stream_of(self._network, DTYPES[self.compute.precision])
 

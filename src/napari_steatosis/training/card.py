@@ -53,6 +53,11 @@ def model_card(spec: ModelSpec, digest: str, *, made_by: str, limits: str) -> st
 
 
 def _score_table(found: dict[str, Any]) -> list[str]:
+    if "tiles" not in found:
+        best = found["best_epoch"].items()
+        rows = [f"| {name} | {value:.3f} |" for name, value in best]
+        said = [f"{found['samples']} samples.", "", "| score | value |", "|---|--:|", *rows]
+        return [*said, "", found["split"]] if "split" in found else said
     lines = [
         f"{found['tiles']} tiles ({found['fat_free_tiles']} without fat) of {found['groups']} "
         f"groups (patients), {found['droplets']} droplets. Intervals: 95 %, bootstrap over "
@@ -65,4 +70,6 @@ def _score_table(found: dict[str, Any]) -> list[str]:
         if found.get(name) is not None:
             value, low, high = found[name]
             lines.append(f"| {meaning} | {value:.3f} | {low:.3f} to {high:.3f} |")
+    if "split" in found:
+        lines += ["", found["split"]]
     return lines

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..core.dataset import IGNORE
 from ..core.model import Model
 from .metrics import count_tile, scores
 from .tiles import LabelledTile
@@ -47,7 +48,8 @@ def evaluate(model: Model, tiles: Iterable[LabelledTile]) -> dict[str, Any]:
     """
     counts, groups = [], []
     for tile in tiles:
-        found = predicted_fat(model, tile.image)
-        counts.append(count_tile(found, tile.mask > 0, model.spec.um_per_px))
+        judged = tile.mask != IGNORE
+        found = predicted_fat(model, tile.image) & judged
+        counts.append(count_tile(found, (tile.mask > 0) & judged, model.spec.um_per_px))
         groups.append(tile.group)
     return scores(counts, groups)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ..core.dataset import IGNORE, ArraySource, Dataset, Sample
 from ..core.errors import BadValueError, CannotOpenError
 from ..core.geometry import Region
 from .augment import Variation, vary
@@ -34,18 +35,42 @@ class LabelledTile:
     image : (y, x, 3) uint8
         RGB.
     mask : (y, x) uint8
-        1 where there is fat, else 0.
+        1 where there is fat, else 0; of other tasks the class; 255 where nobody said.
+    label : int
+        Class of the whole image; -1 where it has none.
     """
 
     name: str
     group: str
     image: NDArray[np.uint8]
     mask: NDArray[np.uint8]
+    label: int = -1
 
     @property
     def fat_fraction(self) -> float:
-        """Fat over all pixels of the tile."""
-        return float(np.count_nonzero(self.mask)) / self.mask.size
+        """Fat (of other tasks all classes but the first) over the judged pixels of the tile."""
+        ignored = int(np.count_nonzero(self.mask == IGNORE))
+        return float(np.count_nonzero(self.mask) - ignored) / max(1, self.mask.size - ignored)
+
+
+def as_dataset(tiles: Iterable[LabelledTile], *, um_per_px: float = 0.5) -> Dataset:
+    """Return tiles of tissue and fat as a dataset, for `napari_steatosis.training.train`.
+
+    Examples
+    --------
+    >>> as_dataset(drawn_tiles(2, seed=1, side_px=48)).classes
+    ('tissue', 'fat')
+    """
+    samples = tuple(
+        Sample(
+            tile.name,
+            ArraySource(tile.image, tile.mask),
+            patient=tile.group,
+            um_per_px=um_per_px,
+        )
+        for tile in tiles
+    )
+    return Dataset(samples, ("tissue", "fat"))
 
 
 def read_tiles(folder: str | Path, split: str) -> list[LabelledTile]:
