@@ -48,6 +48,8 @@ class ModelSpec:
         Probability from which a pixel counts as the last class of a two-class model.
     parameters : mapping
         Arguments of the architecture.
+    preparation : str
+        What is done to every image before the network sees it; empty for nothing.
     licence, training_data : str
         Position on licences, and what the weights were trained on.
     scores : mapping
@@ -71,10 +73,14 @@ class ModelSpec:
     licence: str = ""
     training_data: str = ""
     scores: dict[str, Any] = field(default_factory=dict)
+    preparation: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values that `from_json` reads back."""
-        return asdict(self)
+        values = asdict(self)
+        if not self.preparation:  # so that models which need none keep their digest
+            del values["preparation"]
+        return values
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> ModelSpec:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..core.errors import ModelFileError, UnknownNameError
+from ..core.errors import BadValueError, ModelFileError, UnknownNameError
 from ..core.table import Table
 
 if TYPE_CHECKING:
@@ -135,14 +135,17 @@ def load_model(
     return TorchModel.load(path, device=device, precision=precision)
 
 
-def save_model(model: TorchModel, folder: str | Path) -> None:
+def save_model(
+    model: TorchModel, folder: str | Path, *, made: dict[str, Any] | None = None
+) -> None:
     """Write ``model.safetensors`` (half precision) and ``model.json`` into a folder.
 
-    An existing model in the folder is replaced. The digest of the model does not change.
+    An existing model in the folder is replaced. The digest of the model does not change. `made`
+    says what it was made of and with, in plain values.
     """
     from ._folder import write_folder
 
-    write_folder(Path(folder), model.spec, model.state)
+    write_folder(Path(folder), model.spec, model.state, made)
 
 
 def export_model(
@@ -185,6 +188,11 @@ def export_model(
     >>> export_model(load_model("steatosis-he-drawn", device="cpu"), "he.pt", to="torchscript").name
     'he.pt'
     """
+    if model.spec.preparation:
+        raise BadValueError(
+            f"{model.spec.name} prepares its images ({model.spec.preparation}), which no format of "
+            f"another program says. Use it in this one, or train it without preparation."
+        )
     EXPORTS[to](model, Path(path), overwrite=overwrite, **about)
     return Path(path)
 
