@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from skimage.color import rgb2hsv
 
 from ..core.geometry import Region
 from ..core.resample import box_mean
@@ -69,6 +68,8 @@ class ColourSample:
     @property
     def hue(self) -> NDArray[np.float64]:
         """Hue of what is absorbed, degrees: 0 is red (looks cyan), 120 green, 240 blue."""
+        from skimage.color import rgb2hsv
+
         return 360 * rgb2hsv(self.density)[:, 0].astype(np.float64)
 
     @property
