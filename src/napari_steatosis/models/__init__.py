@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ..core.model import Model
     from ._foreign import ForeignModel
     from ._torch import TorchModel
+    from .classical.model import ClassicalModel
 
 MODELS = Table(
     "model",
@@ -31,6 +32,12 @@ MODELS = Table(
     },
 )
 """Architecture to the class that builds it."""
+
+WITHOUT_NETWORK = Table(
+    "model without a network",
+    {"classical": "napari_steatosis.models.classical.model:ClassicalModel"},
+)
+"""Architecture to the class that is the model, with `load` and `state` as a network's has."""
 
 MODEL_FORMATS = Table(
     "model format",
@@ -56,6 +63,9 @@ EXPORTS = Table(
 
 SHIPPED = ("steatosis-he", "steatosis-he-drawn")
 """Trained models that come with the package, the default first."""
+
+SHIPPED_FOR_WHITES = ("white-regions-drawn",)
+"""Trained models that tell white places apart by kind; `white_regions` takes the first."""
 
 WEIGHTS = Path(__file__).parent / "weights"
 
@@ -86,15 +96,15 @@ def build(architecture: str, /, **parameters: Any) -> nn.Module:
 
 def load_model(
     name_or_path: str | Path, *, device: str = "auto", precision: str = "auto"
-) -> TorchModel | ForeignModel:
+) -> TorchModel | ForeignModel | ClassicalModel:
     """Return a trained model, ready to predict.
 
     Parameters
     ----------
     name_or_path : str or Path
-        One of `SHIPPED`, a folder that `save_model` wrote, or a model of another program in
-        one of `MODEL_FORMATS`: a TorchScript or ONNX file with a JSON file beside it, a
-        bioimage.io package, a WSInfer folder.
+        One of `SHIPPED` or `SHIPPED_FOR_WHITES`, a folder that `save_model` wrote, or a model
+        of another program in one of `MODEL_FORMATS`: a TorchScript or ONNX file with a JSON file
+        beside it, a bioimage.io package, a WSInfer folder.
     device : {"auto", "cpu", "cuda", "cuda:1", "mps"}
         Where to compute; ``"auto"`` takes a GPU where there is one.
     precision : {"auto", "fp32", "bf16", "fp16"}
@@ -118,6 +128,7 @@ def load_model(
     >>> load_model("steatosis-he", device="cpu").spec.classes
     ('tissue', 'fat')
     """
+    from ._seam import architecture_of
     from ._torch import TorchModel
 
     path = shipped_folder(name_or_path)
@@ -132,11 +143,17 @@ def load_model(
                 f"or a folder with model.json. Known files end in .pt, .pts, .torchscript, .onnx "
                 f"or .zip."
             )
+    architecture = architecture_of(path)
+    if architecture in WITHOUT_NETWORK:
+        classical: ClassicalModel = WITHOUT_NETWORK[architecture].load(
+            path, device=device, precision=precision
+        )
+        return classical
     return TorchModel.load(path, device=device, precision=precision)
 
 
 def save_model(
-    model: TorchModel, folder: str | Path, *, made: dict[str, Any] | None = None
+    model: TorchModel | ClassicalModel, folder: str | Path, *, made: dict[str, Any] | None = None
 ) -> None:
     """Write ``model.safetensors`` (half precision) and ``model.json`` into a folder.
 
@@ -199,13 +216,13 @@ def export_model(
 
 def shipped_folder(name_or_folder: str | Path) -> Path:
     """Return the folder of a shipped model, or the folder that was given."""
-    if str(name_or_folder) in SHIPPED:
+    if str(name_or_folder) in SHIPPED + SHIPPED_FOR_WHITES:
         return WEIGHTS / str(name_or_folder)
     folder = Path(name_or_folder)
     if not folder.exists() and len(folder.parts) == 1:
         raise UnknownNameError(
             f"There is no model named {str(name_or_folder)!r}, and no such folder. Shipped: "
-            f"{', '.join(SHIPPED)}. Or give the folder of a model that you trained, or the file "
-            f"or folder of a model of another program."
+            f"{', '.join(SHIPPED + SHIPPED_FOR_WHITES)}. Or give the folder of a model that you "
+            f"trained, or the file or folder of a model of another program."
         )
     return folder

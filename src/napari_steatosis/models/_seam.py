@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import threading
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,3 +54,12 @@ def check_tiles(tiles: NDArray[np.uint8], spec: ModelSpec) -> None:
             f"{multiple} px, got {tiles.shape[1]} x {tiles.shape[2]}. Read a larger "
             f"region; outside a slide it is mirrored."
         )
+
+
+def architecture_of(folder: Path) -> str:
+    """Return the architecture that a model folder names; empty where that cannot be read."""
+    try:
+        values = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+        return str(values["spec"]["architecture"])
+    except (OSError, ValueError, LookupError, TypeError):  # who reads the rest says what is wrong
+        return ""
