@@ -31,6 +31,7 @@ PUBLIC = {
     "Sample": "napari_steatosis.core.dataset:Sample",
     "open_dataset": "napari_steatosis.io:open_dataset",
     "validate": "napari_steatosis.training.validate:validate",
+    "train": "napari_steatosis.training.train:train",
     "group_duplicates": "napari_steatosis.training.duplicates:group_duplicates",
     "write": "napari_steatosis.io.write:write",
     "drawn_liver": "napari_steatosis.imaging:drawn_liver",

@@ -16,7 +16,10 @@ from .classify import classify
 from .cohort import cohort
 from .demo import demo
 from .models import models
+from .normalise import normalise
 from .slides import export, info, snapshot
+from .train import train
+from .validate import validate
 
 app = typer.Typer(
     name="napari-steatosis",
@@ -25,7 +28,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (analyse, classify, cohort, demo, info, export, snapshot):
+for command in (analyse, classify, cohort, normalise, demo, info, export, snapshot, train, validate):
     app.command()(command)
 app.add_typer(models, name="models")
 

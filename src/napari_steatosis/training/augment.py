@@ -160,7 +160,7 @@ def _moved(
     grid = _places(image.shape[:2], rng, crop_px, how)
     seen = np.zeros(1, int) if mask is None else np.bincount(mask.ravel())
     classes = [int(value) for value in np.flatnonzero(seen) if value]
-    planes = torch.from_numpy(image).permute(2, 0, 1)[None].float()
+    planes = torch.from_numpy(image.transpose(2, 0, 1).astype(np.float32))[None]
     if classes and mask is not None and not how.nearest_mask:
         parts = np.stack([mask == value for value in classes]).astype(np.float32) * 255
         planes = torch.cat([planes, torch.from_numpy(parts)[None]], 1)
@@ -168,7 +168,7 @@ def _moved(
     if not classes or mask is None:
         return found[:3], torch.zeros(1, crop_px, crop_px)
     if how.nearest_mask:
-        plane = torch.from_numpy(np.ascontiguousarray(mask))[None, None].float()
+        plane = torch.from_numpy(mask.astype(np.float32))[None, None]
         nearest = F.grid_sample(plane, grid, "nearest", "reflection", align_corners=False)
         return found[:3], nearest[0].round_()
     return found[:3], _most(found[3:], classes)

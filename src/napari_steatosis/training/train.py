@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import fields
 from pathlib import Path
@@ -92,22 +92,36 @@ def train(
     >>> last.model.spec.classes
     ('tissue', 'fat')
     """
-    about = {key: changes.pop(key) for key in list(changes) if key in _ABOUT}
-    begun = begin(architecture, training, dict(changes.get("parameters", {})))
-    recipes = recipe_for(begun.architecture, begun.task, preset)
-    if begun.model is not None and preset is None:
-        gentle = {"learning_rate": recipes[-1].learning_rate / 4, "epochs": 15}
-        recipes = (changed(recipes[-1], gentle),)
-    phases = tuple(changed(one, changes) for one in recipes)
+    folder = Path(out) if out is not None else None
+    session = begin_session(architecture, training, validation, preset, changes, out=folder)
+    return _rows(session, resume)
+
+
+def begin_session(
+    architecture: str,
+    training: Dataset,
+    validation: Dataset | None,
+    preset: str | Recipe | Phases | None,
+    changes: Mapping[str, Any],
+    *,
+    out: Path | None = None,
+) -> Session:
+    """Check everything, and return a training that has not begun; see `train`."""
+    about = {key: value for key, value in changes.items() if key in _ABOUT}
+    rest = {key: value for key, value in changes.items() if key not in _ABOUT}
     if not len(training):
         raise BadValueError(f"{training.root or 'The dataset'} has no training sample.")
     if validation is not None:
         refuse_shared_patients(training, validation)
-    folder = Path(out) if out is not None else None
-    if folder is not None and "name" not in about:
-        about["name"] = folder.name
-    session = Session(begun, phases, training, validation, About(**about), folder)
-    return _rows(session, resume)
+    begun = begin(architecture, training, dict(rest.get("parameters", {})))
+    recipes = recipe_for(begun.architecture, begun.task, preset)
+    if begun.model is not None and preset is None:
+        gentle = {"learning_rate": recipes[-1].learning_rate / 4, "epochs": 15}
+        recipes = (changed(recipes[-1], gentle),)
+    phases = tuple(changed(one, rest) for one in recipes)
+    if out is not None and "name" not in about:
+        about["name"] = out.name
+    return Session(begun, phases, training, validation, About(**about), out)
 
 
 _ABOUT = {one.name for one in fields(About)}
