@@ -25,7 +25,10 @@ FURNITURE = {
         "labels": "label images in: of OME-Zarr only, so there is nothing to choose from",
         "write": "the table of writers and the function that uses it",
     },
-    "models": {"reach": "what is measured of a network, whatever its architecture"},
+    "models": {
+        "reach": "what is measured of a network, whatever its architecture",
+        "transfer": "what a network takes over from others, and which parts of it learn",
+    },
     "quantify": {},
 }
 """Plain file names that stand in no table, and why."""

@@ -3,7 +3,9 @@
 A new architecture is one file and one row of `MODELS`; its class maps RGB of 0 to 255,
 ``(n, 3, y, x)``, to logits: one channel per pixel for two classes, else one per class; a
 classifier, whose `task` says so, gives ``(n, class)``. It states `stride_px`, and `reach_px`:
-how far beyond its edges a tile must see, None where no halo will do.
+how far beyond its edges a tile must see, None where no halo will do. It names parts of itself:
+`backbone_names`, which weights from elsewhere go into, `head_names`, which stand for the classes,
+and `cam_layers`, whose maps explain an answer.
 """
 
 from __future__ import annotations
@@ -29,9 +31,26 @@ MODELS = Table(
         "valid-unet": "napari_steatosis.models.valid_unet:ValidUNet",
         "smp": "napari_steatosis.models.smp_models:SmpNetwork",
         "timm": "napari_steatosis.models.timm_models:TimmClassifier",
+        "hybrid-convformer": "napari_steatosis.models.hybrid_convformer:HybridConvFormer",
+        "resnet50": "napari_steatosis.models.resnet_vgg:ResNet50",
+        "vgg16": "napari_steatosis.models.resnet_vgg:Vgg16",
+        "resnet-vgg": "napari_steatosis.models.resnet_vgg:ResNetVgg",
+        "cnn-rnn": "napari_steatosis.models.cnn_rnn:CnnRnn",
+        "cnn-fc": "napari_steatosis.models.cnn_rnn:CnnFc",
+        "cnn-lstm-attention": "napari_steatosis.models.cnn_lstm_attention:CnnLstmAttention",
     },
 )
 """Architecture to the class that builds it."""
+
+PUBLISHED: dict[str, dict[str, Any]] = {
+    "valid-unet": {"strict": True},
+    "hybrid-convformer": {"backbone": "resnet50"},
+    "vgg16": {"features": "flatten"},
+    "resnet-vgg": {"resnet": "resnet50", "vgg": "vgg16", "vgg_features": "fc2"},
+    "cnn-rnn": {"backbone": "resnet50"},
+    "cnn-fc": {"backbone": "resnet50"},
+}
+"""Arguments that make a network as large as it was published; the others are so by default."""
 
 WITHOUT_NETWORK = Table(
     "model without a network",

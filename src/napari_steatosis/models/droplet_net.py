@@ -56,6 +56,9 @@ class DropletNet(nn.Module):
     torch.Size([1, 1, 32, 48])
     """
 
+    backbone_names = ("stem", "down")
+    head_names = ("head",)
+
     def __init__(
         self,
         channels: tuple[int, ...] = (16, 32, 96, 128),
@@ -73,6 +76,11 @@ class DropletNet(nn.Module):
             for i in range(len(channels) - 1)
         )
         self.head = nn.Conv2d(channels[0], 4, 1)
+
+    @property
+    def cam_layers(self) -> tuple[str, ...]:
+        """The part whose map Grad-CAM weights: the coarsest, which sees farthest."""
+        return (f"down.{len(self.down) - 1}",)
 
     @property
     def stride_px(self) -> int:

@@ -9,10 +9,12 @@ from typing import Any
 
 import segmentation_models_pytorch as smp
 import timm
+import torch
 from torch import Tensor, nn
 
 from ..core.errors import BadValueError, UnknownNameError
 from ._channel_scale import IMAGENET_MEAN, IMAGENET_STD, ChannelScale
+from ._gate import NETWORKS
 
 OURS = ("encoder_weights", "in_channels", "activation", "aux_params")
 """Options of the library that would break what a network is here."""
@@ -50,6 +52,8 @@ class SmpNetwork(nn.Module):
     8
     """
 
+    head_names = ("network.segmentation_head",)
+
     def __init__(
         self,
         architecture: str = "unet",
@@ -63,7 +67,15 @@ class SmpNetwork(nn.Module):
         super().__init__()
         self._made_with = json.dumps([architecture, encoder, options], sort_keys=True)
         self.scale = ChannelScale(mean, std)
+        inside = ".model" if encoder.startswith("tu-") else ""
+        self.backbone_names = (f"network.encoder{inside}",)
         self.network: Any = made(architecture, encoder, 1 if classes == 2 else classes, options)
+
+    @property
+    def cam_layers(self) -> tuple[str, ...]:
+        """The part whose map Grad-CAM weights: the last of the encoder."""
+        name = f"network.encoder.{coarsest_part(self.network.encoder)}"
+        return (name,)
 
     @property
     def stride_px(self) -> int:
@@ -103,6 +115,34 @@ def made(architecture: str, encoder: str, channels: int, options: dict[str, Any]
             f"{architecture!r} with encoder {encoder!r}: {error.args[0]}"
         ) from error
     return network
+
+
+def coarsest_part(encoder: nn.Module) -> str:
+    """Return the name of the part of an encoder that makes its last map.
+
+    Encoders do not say, and some hold parts that they do not use, so a small image is sent
+    through. Where the last map is no part's own answer, as in transformers, it is the last part
+    that answers with a map.
+    """
+    names = {part: name for name, part in encoder.named_modules() if name}
+    maps: list[tuple[str, Tensor]] = []
+
+    def watch(part: nn.Module, _: Any, found: Any) -> None:
+        if isinstance(found, Tensor) and found.ndim == 4:
+            maps.append((names[part], found))
+
+    hooks = [part.register_forward_hook(watch) for part in names]
+    was_training = encoder.training
+    try:
+        with torch.no_grad(), NETWORKS.passing():
+            side = 2 * int(encoder.output_stride)  # type: ignore[arg-type]
+            image = next(encoder.parameters()).new_zeros(1, 3, side, side)
+            last = encoder.eval()(image)[-1]
+    finally:
+        encoder.train(was_training)
+        for hook in hooks:
+            hook.remove()
+    return next((name for name, found in reversed(maps) if found is last), maps[-1][0])
 
 
 @functools.cache

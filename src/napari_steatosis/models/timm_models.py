@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from typing import Any
 
 import timm
 from torch import Tensor, nn
 
-from ..core.errors import BadValueError, UnknownNameError
+from ..core.errors import BadValueError
 from ..core.model import Task
+from ._backbone import level_names, refuse_unknown
 from ._channel_scale import IMAGENET_MEAN, IMAGENET_STD, ChannelScale
 
 OURS = ("pretrained", "checkpoint_path", "in_chans", "num_classes", "features_only")
@@ -49,6 +49,8 @@ class TimmClassifier(nn.Module):
     reach_px = None
     """The whole tile counts."""
 
+    backbone_names = ("network",)
+
     def __init__(
         self,
         name: str = "resnet18",
@@ -64,14 +66,22 @@ class TimmClassifier(nn.Module):
                 f"{', '.join(taken)} of timm is not free here: networks take RGB, give a logit "
                 f"per class, and get their weights from a model folder. Leave it out."
             )
-        if not timm.is_model(name):
-            near = difflib.get_close_matches(name, timm.list_models(), n=3)
-            hint = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
-            raise UnknownNameError(f"timm {timm.__version__} has no network {name!r}.{hint}")
+        refuse_unknown(name)
         self.scale = ChannelScale(mean, std)
         self.network: Any = timm.create_model(
             name, pretrained=False, num_classes=classes, **options
         )
+
+    @property
+    def head_names(self) -> tuple[str, ...]:
+        """Parts that stand for the classes, inside the backbone."""
+        named = self.network.pretrained_cfg["classifier"]
+        return tuple(f"network.{name}" for name in ([named] if isinstance(named, str) else named))
+
+    @property
+    def cam_layers(self) -> tuple[str, ...]:
+        """The part whose map Grad-CAM weights: the last of its levels, or of its blocks."""
+        return (f"network.{level_names(self.network)[-1]}",)
 
     @property
     def stride_px(self) -> int:

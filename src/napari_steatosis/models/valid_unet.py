@@ -50,6 +50,11 @@ class ValidUNet(nn.Module):
     MARGIN_PX = 60
     """What the strict form cuts off on every side, px."""
 
+    backbone_names = ("norm0", "down")
+    head_names = ("head",)
+    cam_layers = ("bottom",)
+    """The part whose map Grad-CAM weights: the coarsest, which sees farthest."""
+
     def __init__(
         self,
         down: tuple[int, ...] = (20, 25, 30, 45),
