@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, Protocol, runtime_checkable
 
@@ -10,6 +11,9 @@ from numpy.typing import NDArray
 
 Task = Literal["segmentation", "classification"]
 Context = Literal["halo", "tile"]
+
+NORMALISED = re.compile(r"normali[sz]ed by (?P<method>[\w-]+) to (?P<reference>[\w.-]*[\w-])")
+"""How a specification says that its training images were normalised."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,9 @@ class ModelSpec:
     multiple_px : int
         Tile origins and sizes must be multiples of this (the stride of the network).
     stain : str
-        Stain and normalisation state of the training images.
+        Stain and normalisation state of the training images: ``"H&E, any"``, or
+        ``"H&E, normalised by macenko to he"``, method and reference, which is then done to
+        every slide that is analysed with the model unless something else is asked for.
     modality : str
         Kind of image, ``"brightfield-he"`` for H&E.
     context : {"halo", "tile"}
@@ -74,6 +80,22 @@ class ModelSpec:
     training_data: str = ""
     scores: dict[str, Any] = field(default_factory=dict)
     preparation: str = ""
+
+    @property
+    def normalisation(self) -> tuple[str, str] | None:
+        """Method and reference by which the training images were normalised; None for none.
+
+        Examples
+        --------
+        >>> he = ModelSpec("mine", "smp", "segmentation", ("tissue", "fat"), 0.5, 512, 64)
+        >>> he.normalisation is None
+        True
+        >>> from dataclasses import replace
+        >>> replace(he, stain="H&E, normalised by macenko to he").normalisation
+        ('macenko', 'he')
+        """
+        found = NORMALISED.search(self.stain)
+        return None if found is None else (found["method"], found["reference"])
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values that `from_json` reads back."""

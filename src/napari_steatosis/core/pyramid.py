@@ -96,6 +96,6 @@ def dask_level(slide: Slide, level: int = 0) -> Any:
     return da.from_array(
         array,
         chunks=(min(side[0], array.shape[0]), min(side[1], array.shape[1]), 3),
-        name=f"slide-{slide.fingerprint}-{level}",
+        name="-".join(("slide", slide.fingerprint, *slide.colour, str(level))),
         meta=np.empty((0, 0, 0), np.uint8),
     )

@@ -15,6 +15,7 @@ from .resample import box_mean
 
 if TYPE_CHECKING:
     from .plane import Plane
+    from .stain import StainTransform
 
 PLAUSIBLE_UM_PER_PX = (0.05, 20.0)
 """Pixel sizes outside this range are questioned, um: no brightfield slide scanner makes them."""
@@ -106,7 +107,9 @@ class Slide:
         The file's ICC profile; it is applied only where `colour` says so.
     colour : tuple of str
         What is done to the stored pixels on reading, in order: ``"swap-red-blue"``,
-        ``"srgb"``. Part of the identity of results.
+        ``"srgb"``, and the name of a stain transform. Part of the identity of results.
+    stain : StainTransform, optional
+        What every pixel passes through when it is read (`normalise`), the last of `colour`.
 
     Examples
     --------
@@ -130,6 +133,7 @@ class Slide:
     compression: str = "unknown"
     profile: ColourProfile | None = None
     colour: tuple[str, ...] = ()
+    stain: StainTransform | None = None
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -230,7 +234,7 @@ class Slide:
     def _read_stored(self, stored: int, region: Region) -> NDArray[np.uint8]:
         try:
             pixels = self.source.read(stored, region)
-        except MemoryError:
+        except (MemoryError, UnreadableRegionError):  # the latter of a slide under this one
             raise
         except Exception as error:  # decoders raise anything; here it becomes one kind
             raise UnreadableRegionError(

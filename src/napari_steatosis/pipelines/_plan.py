@@ -143,6 +143,7 @@ class Plan:
                 "reader": self.slide.reader,
                 "um_per_px_source": self.slide.scale_source,
                 "colour_profile": None if self.slide.profile is None else self.slide.profile.name,
+                "stain": None if self.slide.stain is None else self.slide.stain.to_json(),
             },
             "model": {
                 **self.identity["model"],

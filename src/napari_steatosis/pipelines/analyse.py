@@ -15,10 +15,12 @@ from ..core.model import Model
 from ..core.prediction import Prediction
 from ..core.report import Report
 from ..core.slide import Slide
+from ..core.stain import StainTransform
 from ._cells import CellPlan
 from ._cluster import model_on
 from ._order import Focus
 from ._plan import Border, Plan, plan_segmentation
+from ._stain import AUTO, Stain, method_of, stain_flags, stain_for
 from .estimate import Estimate, estimate
 from .segment import Progress, incomplete, open_store, remaining, run
 
@@ -117,6 +119,12 @@ class Request:
         At the edge of the slide: mirror it, or leave out the pixels whose context sticks out.
     probabilities : bool
         Store the probabilities beside the class map, 8 bits for each class.
+    stain : str or StainTransform
+        ``"auto"``: the colours are normalised as those were that the model was trained on,
+        which for the shipped models is not at all. ``"none"``: never. A method of
+        `fit_stain`, or a fitted transform: so.
+    reference : str or path
+        What a method maps to: the name of a built-in reference, or a saved one.
     """
 
     slide: Slide
@@ -129,6 +137,8 @@ class Request:
     precision: str = "auto"
     border: Border = "reflect"
     probabilities: bool = False
+    stain: Stain = AUTO
+    reference: str | Path = "he"
 
 
 def analyse_steps(
@@ -157,9 +167,9 @@ def analyse_steps(
     from ..quantify import measure
 
     slide = request.slide
-    model, within = yield from prepared(request, client)
+    model, within, stain = yield from prepared(request, client)
     options: dict[str, Any] = {"border": request.border, "probabilities": request.probabilities}
-    plan = plan_segmentation(slide, model, within=within, **options)
+    plan = plan_segmentation(slide, model, within=within, stain=stain, **options)
     store = request.store(plan) if callable(request.store) else request.store
     with open_store(plan, store, overwrite=request.overwrite) as results:
         ahead = None if client is not None else estimate(plan, remaining(plan, results))
@@ -170,12 +180,17 @@ def analyse_steps(
         return
     yield Stage("Measuring")
     report = measure(prediction)
-    flags = (*report.flags, *colour_flags(slide))
+    flags = (*report.flags, *colour_flags(slide), *stain_flags(slide, model.spec, stain))
     yield Ended(replace(report, title=stem(slide), flags=flags), plan)
 
 
-def prepared(request: Request, client: Any) -> Generator[Stage | Share, None, tuple[Model, Mask]]:
-    """Load the model and find the tissue of a request, less what it leaves out.
+Prepared = tuple[Model, Mask, StainTransform | None]
+
+
+def prepared(request: Request, client: Any) -> Generator[Stage | Share, None, Prepared]:
+    """Load the model, find the tissue of a request, less what it leaves out, and fit the stain.
+
+    The stain is fitted to all tissue of the slide, whatever part of it is analysed.
 
     Yields
     ------
@@ -183,7 +198,7 @@ def prepared(request: Request, client: Any) -> Generator[Stage | Share, None, tu
 
     Returns
     -------
-    Model, Mask
+    Model, Mask, StainTransform or None
     """
     from ..models import load_model
 
@@ -197,15 +212,31 @@ def prepared(request: Request, client: Any) -> Generator[Stage | Share, None, tu
         yield Stage("Asking the workers")
         model = model_on(client, model)
     yield Stage("Finding tissue")
-    within = yield from _tissue(request.slide)
+    within = yield from tissue_shares(request.slide)
+    asked = method_of(request.slide, model.spec, request.stain)
+    if asked is not None:
+        yield Stage(f"Fitting the stain: {asked[0]}")
+    stain = stain_for(
+        request.slide, model.spec, request.stain, tissue=within, reference=request.reference
+    )
     if request.region is not None:
         within = within & request.region
     if request.exclude is not None:
         within = within.without(request.exclude)
-    return model, within
+    return model, within, stain
 
 
-def _tissue(slide: Slide) -> Generator[Share, None, Mask]:
+def tissue_shares(slide: Slide) -> Generator[Share, None, Mask]:
+    """Find the tissue of a slide, and say which share of it was looked at.
+
+    Yields
+    ------
+    Share
+
+    Returns
+    -------
+    Mask
+    """
     from ..imaging.tissue import tissue_steps
 
     said = time.monotonic()

@@ -15,11 +15,11 @@ from ..core.model import Model
 from ..core.prediction import Prediction
 from ..core.report import Report
 from ..core.slide import Slide
-from ..core.stain import StainTransform
 from ._cells import LEAST_SHARE, CellPlan, plan_classification
 from ._cluster import model_on
 from ._order import Focus
 from ._run_cells import open_cells, run_cells
+from ._stain import AS_IT_IS, Stain, stain_flags, stain_for
 from .analyse import Began, Ended, Event, Request, Stage, colour_flags, prepared, stem
 from .segment import incomplete
 
@@ -30,7 +30,7 @@ def classify(
     *,
     within: Mask | None = None,
     store: str | Path | None = None,
-    stain: StainTransform | None = None,
+    stain: Stain = AS_IT_IS,
     **options: Any,
 ) -> Prediction:
     """Classify a slide with a classifier that looks through a window, into a results store.
@@ -51,8 +51,10 @@ def classify(
         Where to analyse, usually `find_tissue(slide)`. None analyses every cell.
     store : path, optional
         Folder of the results store; None keeps the result in memory.
-    stain : StainTransform, optional
-        Fitted on this slide.
+    stain : StainTransform or str
+        A transform that was fitted to this slide, or the method by which one is fitted now.
+        ``"none"``: the colours of the slide as they are; ``"auto"``: those that the model
+        was trained with.
     **options
         `step_px` (int): px of the model's resolution, a divisor of its tile; the default is
         the tile itself, windows side by side. `least_share` (float, 0.5): share of a cell that
@@ -94,7 +96,8 @@ def classify(
     batch = options.pop("batch", None)
     if options.get("client") is not None:
         model = model_on(options["client"], model)
-    plan = plan_classification(slide, model, within=within, stain=stain, **given)
+    fitted = stain_for(slide, model.spec, stain)
+    plan = plan_classification(slide, model, within=within, stain=fitted, **given)
     plan = with_batch(plan, batch)
     with open_cells(plan, store, overwrite=overwrite) as results:
         for progress in run_cells(plan, results, **options):
@@ -164,10 +167,9 @@ def classification_steps(
     from ..quantify import measure_classes
 
     slide = request.slide
-    model, within = yield from prepared(request, client)
-    plan = plan_classification(
-        slide, model, within=within, step_px=stepping.step_px, least_share=stepping.least_share
-    )
+    model, within, stain = yield from prepared(request, client)
+    how: dict[str, Any] = {"step_px": stepping.step_px, "least_share": stepping.least_share}
+    plan = plan_classification(slide, model, within=within, stain=stain, **how)
     plan = with_batch(plan, stepping.batch)
     cells = np.count_nonzero(plan.analysed)
     yield Stage(f"Classifying {cells} cells with {plan.count} windows")
@@ -180,7 +182,7 @@ def classification_steps(
         return
     yield Stage("Counting cells")
     report = measure_classes(prediction)
-    flags = (*report.flags, *colour_flags(slide))
+    flags = (*report.flags, *colour_flags(slide), *stain_flags(slide, model.spec, stain))
     yield Ended(replace(report, title=title_of(slide), flags=flags), plan)
 
 

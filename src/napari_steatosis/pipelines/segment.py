@@ -15,13 +15,13 @@ from ..core.mask import Mask
 from ..core.model import Model
 from ..core.prediction import Prediction
 from ..core.slide import Slide
-from ..core.stain import StainTransform
 from ..io._store import Header, ResultStore, StoredTile
 from ._cells import CellPlan
 from ._cluster import model_on, on_cluster
 from ._crew import Crew, agenda_of
 from ._order import Focus
 from ._plan import Plan, plan_segmentation
+from ._stain import AS_IT_IS, Stain, stain_for
 from ._tiles import compute_all
 
 PLANNED = ("tile_px", "border", "probabilities")
@@ -74,7 +74,7 @@ def segment(
     *,
     within: Mask | None = None,
     store: str | Path | None = None,
-    stain: StainTransform | None = None,
+    stain: Stain = AS_IT_IS,
     **options: Any,
 ) -> Prediction:
     """Segment a slide with a model, tile by tile, into a results store.
@@ -93,8 +93,10 @@ def segment(
         and leave the denominator of every fraction. None analyses every pixel.
     store : path, optional
         Folder of the results store; None keeps the result in memory.
-    stain : StainTransform, optional
-        Fitted on this slide.
+    stain : StainTransform or str
+        A transform that was fitted to this slide, or the method by which one is fitted now.
+        ``"none"``: the colours of the slide as they are; ``"auto"``: those that the model
+        was trained with.
     **options
         `tile_px`, `border` and `probabilities` as in `plan_segmentation`; `overwrite` (bool),
         `client` (a dask ``Client`` that computes the tiles), `on_progress` (called with a
@@ -127,7 +129,8 @@ def segment(
     asked = {key: options.pop(key) for key in PLANNED if key in options}
     if options.get("client") is not None:
         model = model_on(options["client"], model)
-    plan = plan_segmentation(slide, model, within=within, stain=stain, **asked)
+    fitted = stain_for(slide, model.spec, stain)
+    plan = plan_segmentation(slide, model, within=within, stain=fitted, **asked)
     with open_store(plan, store, overwrite=overwrite) as results:
         for progress in run(plan, results, **options):
             if on_progress is not None:
