@@ -98,7 +98,8 @@ def samples_in(root: str, files: Sequence[str]) -> Found:
     """
     pictures = pictures_in(files)
     masks = _masks(pictures)
-    taken = {mask for found in masks.values() for mask in found}
+    orphans = _orphans(pictures, masks)
+    taken = {*orphans, *(mask for found in masks.values() for mask in found)}
     images = [name for name in pictures if name not in taken]
     beside = _beside(images, files)
     labels = {} if masks else _labels(images)
@@ -119,7 +120,7 @@ def samples_in(root: str, files: Sequence[str]) -> Found:
         found.notes.append(PREFIX)
     if labels and any("patient" in row for row in labels.values()):
         found.notes.append("The folders inside the class folders are taken for patients.")
-    if orphans := _orphans(pictures, masks):
+    if orphans:
         found.notes.append(
             f"{len(orphans)} masks have no image of the same name (first: {orphans[0]})."
         )
@@ -197,12 +198,13 @@ def _pair(
 
 def _orphans(pictures: Sequence[str], masks: Mapping[str, Sequence[str]]) -> list[str]:
     taken = {mask for found in masks.values() for mask in found}
+    folders = {PurePosixPath(name).parent for name in taken}
     return [
         name
         for name in pictures
-        if masks
-        and name not in taken
+        if name not in taken
         and name not in masks
+        and PurePosixPath(name).parent in folders
         and any(MASK_FOLDER.search(part) for part in PurePosixPath(name).parts[:-1])
     ]
 

@@ -15,7 +15,7 @@ from .tables import Rows, meant_by, number, read_table
 NAME = "manifest.csv"
 
 SPELLINGS = {
-    **dict.fromkeys(("path", "image", "file", "filename", "image_path"), "path"),
+    **dict.fromkeys(("path", "image", "file", "filename", "file_name", "image_path"), "path"),
     **dict.fromkeys(("mask_path", "mask"), "mask_path"),
     **dict.fromkeys(("points_path", "points"), "points_path"),
     **dict.fromkeys(("annotations_path", "annotations", "geojson"), "annotations_path"),

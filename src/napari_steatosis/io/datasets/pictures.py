@@ -119,6 +119,10 @@ def _tiff(data: bytes) -> Stored:
 
     with TiffFile(io.BytesIO(data)) as file:
         page: Any = file.pages[0]
+        if len(file.series[0].pages) > 1:
+            raise CannotOpenError(
+                f"it is a stack of shape {file.series[0].shape}; save the one image that is meant"
+            )
         if page.imagewidth * page.imagelength > LARGEST_PX:
             raise CannotOpenError(
                 f"it has {page.imagewidth} x {page.imagelength} px: open it as a slide"
