@@ -37,6 +37,16 @@ Swap = Annotated[
     bool, typer.Option("--swap-red-blue", help="Put right a file whose red and blue are swapped.")
 ]
 
+Stain = Annotated[
+    str,
+    typer.Option(
+        help="Colours before the model: auto (as it was trained), none, or a method (macenko ...)."
+    ),
+]
+Reference = Annotated[
+    str,
+    typer.Option(help="What a stain is mapped to: a built-in name, or a saved reference (.json)."),
+]
 
 _show_others = warnings.showwarning
 
@@ -74,6 +84,21 @@ class Shown:
             self.bars.update(
                 self.task, completed=event.done, description=f"{event.mpx_per_s:5.2f} Mpx/s"
             )
+
+
+@dataclass
+class Blocks:
+    """Blocks that are written as a progress bar, which appears with the first."""
+
+    bars: Bars
+    name: str
+    task: TaskID | None = None
+
+    def __call__(self, done: int, total: int) -> None:
+        """Show how many are done."""
+        if self.task is None:
+            self.task = self.bars.add_task(self.name)
+        self.bars.update(self.task, completed=done, total=total)
 
 
 def bars() -> Bars:

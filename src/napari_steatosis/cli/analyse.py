@@ -25,7 +25,7 @@ from ._many import (
     masks_of,
     print_report,
 )
-from ._say import Device, Model, Mpp, Precision, Shown, Srgb, Swap, bars, say
+from ._say import Device, Model, Mpp, Precision, Reference, Shown, Srgb, Stain, Swap, bars, say
 
 if TYPE_CHECKING:
     from ..core.report import Report
@@ -57,6 +57,8 @@ def analyse(
     model: Model = "steatosis-he",
     device: Device = "auto",
     precision: Precision = "auto",
+    stain: Stain = "auto",
+    reference: Reference = "he",
     resume: Resume = True,
     accept_unreadable: AcceptUnreadable = False,
     border: Border = "reflect",
@@ -77,6 +79,8 @@ def analyse(
         "model": model,
         "device": device,
         "precision": precision,
+        "stain": stain,
+        "reference": reference,
         "overwrite": not resume,
         "accept_unreadable": accept_unreadable,
         "border": border,

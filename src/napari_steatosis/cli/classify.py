@@ -24,7 +24,7 @@ from ._many import (
     masks_of,
     print_report,
 )
-from ._say import Device, Mpp, Precision, Shown, Srgb, Swap, bars
+from ._say import Device, Mpp, Precision, Reference, Shown, Srgb, Stain, Swap, bars
 
 if TYPE_CHECKING:
     from ..core.report import Report
@@ -57,6 +57,8 @@ def classify(
     exclude: Exclude = None,
     device: Device = "auto",
     precision: Precision = "auto",
+    stain: Stain = "auto",
+    reference: Reference = "he",
     resume: Resume = True,
     accept_unreadable: AcceptUnreadable = False,
     workers: Workers = 0,
@@ -75,6 +77,8 @@ def classify(
         "model": model,
         "device": device,
         "precision": precision,
+        "stain": stain,
+        "reference": reference,
         "overwrite": not resume,
         "accept_unreadable": accept_unreadable,
         "stepping": Stepping(step, least_share, batch),

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from ._say import FAILED, Mpp, Srgb, Swap, bars, say
-
-if TYPE_CHECKING:
-    from rich.progress import TaskID
+from ._say import FAILED, Blocks, Mpp, Srgb, Swap, bars, say
 
 Path_ = Annotated[Path, typer.Argument(help="A file, or a folder (OME-Zarr, DICOM, tiles).")]
 
@@ -66,13 +63,8 @@ def export(
     options: dict[str, Any] = {"version": version, "compression": compression}
     given = {name: value for name, value in options.items() if value is not None}
     with bars() as shown:
-        tasks: list[TaskID] = []
-
-        def on_block(done: int, total: int) -> None:
-            tasks[:] = tasks or [shown.add_task(out.name)]  # not before it goes well
-            shown.update(tasks[0], completed=done, total=total)
-
-        made = write(slide, out, overwrite=overwrite, on_block=on_block, **given)
+        blocks = Blocks(shown, out.name)
+        made = write(slide, out, overwrite=overwrite, on_block=blocks, **given)
     for file in made:
         typer.echo(file)
 
