@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from magicgui.widgets import CheckBox, ComboBox, Container, FileEdit, FloatSpinBox, PushButton
+from magicgui.widgets import CheckBox, ComboBox, Container, FileEdit, PushButton
 from qtpy.QtWidgets import QFileDialog, QLabel
 from superqt.utils import qthrottled
 
@@ -18,7 +18,9 @@ from ..core.report import RESEARCH_USE
 from ..models import SHIPPED
 from .job import Job, Outcome
 from .layers import is_shown, prediction_over, shapes_among, slide_of, slides_among
-from .panel import Panel, Rows, wrapped_label
+from .panel import Panel, Rows
+from .pixel_size import PixelSize
+from .stain_field import stain_field
 from .steps import run_steps
 from .view import Focus, camera_of, shapes_um, view_um
 from .warm_up import start_warm_up
@@ -59,7 +61,6 @@ class AnalyseForm(Container):
         self.labels: napari.layers.Labels | None = None
         self._job: Job | None = None
         self._focus: Focus | None = None
-        self._scale_known = False
         self.tiles_done, self._shown_at, self._began = 0, 0.0, 0.0
         self._redraw = qthrottled(self._refresh, timeout=REDRAW_MS)
         self._build()
@@ -69,7 +70,8 @@ class AnalyseForm(Container):
 
     def _build(self) -> None:
         self.slide = ComboBox(label="Slide", choices=self._slides, nullable=True)
-        self.pixel_size = FloatSpinBox(label="Pixel size (µm)", min=0, max=20, step=0.05)
+        self._size = PixelSize()
+        self.pixel_size, self.scale_source = self._size.field, self._size.source
         self.model = self._model_field()
         self.region = ComboBox(label="Region", choices=[WHOLE, VIEW, SHAPES])
         self.shapes = ComboBox(label="Shapes", choices=self._shapes, nullable=True)
@@ -79,12 +81,12 @@ class AnalyseForm(Container):
         self.run = PushButton(text="Run")
         self.cancel = PushButton(text="Cancel", enabled=False)
         self.save = PushButton(text="Save report…", enabled=False)
-        self.scale_source = wrapped_label()
         self._rows = Rows()
         self._rows.add(self.slide)
         self._rows.add(self.pixel_size, self.scale_source)
-        fields = (self.model, *self._own_fields(), self.region, self.shapes, self.exclude)
-        for widget in (*fields, self.folder):
+        self.stain = stain_field()
+        fields = (self.model, *self._own_fields(), self.stain, self.region, self.shapes)
+        for widget in (*fields, self.exclude, self.folder):
             self._rows.add(widget)
         self._rows.add(self.replace)
         buttons = Container(widgets=[self.run, self.cancel], layout="horizontal", labels=False)
@@ -107,9 +109,6 @@ class AnalyseForm(Container):
         return ()
 
     def _explain(self) -> None:
-        spin = self.pixel_size.native
-        spin.setDecimals(4)
-        spin.setSpecialValueText("unknown")
         self.folder.line_edit.native.setPlaceholderText("none: kept in memory")
         self.folder.choose_btn.text = "Choose…"
         self.model.tooltip = "A model that comes with the plugin, or the folder of your own"
@@ -156,15 +155,7 @@ class AnalyseForm(Container):
         slide = None if self.slide.value is None else self.slide.value.metadata.get("slide")
         if slide is not None:  # which may be given its pixel size elsewhere
             self.slide.value.events.metadata.connect(self._slide_changed)
-        known = slide is not None and slide.um_per_px is not None
-        if known:
-            self.pixel_size.value = slide.um_per_px[0]
-        elif self._scale_known:
-            self.pixel_size.value = 0  # what stood there belonged to another slide
-        self._scale_known = known
-        self.pixel_size.native.setReadOnly(known)
-        source = "" if slide is None else slide.scale_source
-        self.scale_source.setText(source)
+        self._size.show(slide)
 
     def _model_changed(self, value: Any) -> None:
         if value != CHOOSE:
@@ -193,7 +184,7 @@ class AnalyseForm(Container):
         from ..imaging import mask_of_polygons
         from ..pipelines.analyse import Request, stem
 
-        slide = slide_of(self.slide.value, float(self.pixel_size.value))
+        slide = slide_of(self.slide.value, self._size.um)
         outlines = self._region_outlines(slide)
         left_out = self._outlines_of(self.exclude.value, slide)
         folder = self.folder.value
@@ -204,6 +195,7 @@ class AnalyseForm(Container):
             exclude=mask_of_polygons(left_out) if left_out else None,
             store=folder and Path(folder) / f"{stem(slide)}.zarr",
             overwrite=bool(self.replace.value),
+            stain=self.stain.value,
         )
 
     def _region_outlines(self, slide: Slide) -> list[Any]:

@@ -1,0 +1,90 @@
+"""A normalised slide, and the amounts of its stains, as layers that lie on the slide's."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .layers import LayerTuple, slide_layer
+
+if TYPE_CHECKING:
+    import napari.layers
+    from napari.utils import Colormap
+
+    from ..core.slide import Slide
+    from ..core.stain import StainTransform
+    from ..imaging.separation import StainSeparation
+
+MOST = 2.5
+"""Amount of a stain that is drawn in its full colour."""
+SHADES = 64
+
+
+def lying_on(image: napari.layers.Image) -> dict[str, Any]:
+    """Return the options that put a layer where another one lies, however that was moved."""
+    return {
+        "scale": image.scale,
+        "translate": image.translate,
+        "rotate": image.rotate,
+        "shear": image.shear,
+        "affine": np.asarray(image.affine),
+        "units": image.units,
+    }
+
+
+def stained_layer(slide: Slide, image: napari.layers.Image, name: str) -> LayerTuple:
+    """Return a normalised slide as layer data that lies on the layer of the slide.
+
+    It is uint8 RGB, which napari draws as it is, and every level reads itself where it is
+    looked at.
+    """
+    levels, options, kind = slide_layer(slide, name)
+    return levels, {**options, **lying_on(image)}, kind
+
+
+def amount_layers(
+    slide: Slide, separation: StainSeparation, image: napari.layers.Image
+) -> list[LayerTuple]:
+    """Return an image of the amount of each stain, in the colour of the stain on white.
+
+    Amounts are optical densities (natural logarithm) along the unit vector of the stain. The
+    layers take the darker of each other, so that together they look like the stained slide.
+    """
+    from ..pipelines.normalise import stain_amounts
+
+    made = []
+    for index, (name, levels) in enumerate(stain_amounts(slide, separation).items()):
+        options = {
+            "name": f"{name}: {image.name}",
+            "multiscale": len(levels) > 1,
+            "cache": False,
+            "rgb": False,
+            "colormap": stain_colours(separation, index),
+            "contrast_limits": (0.0, MOST),
+            "blending": "minimum",
+            "metadata": {"amount_of": name},
+            **lying_on(image),
+        }
+        made.append((levels if len(levels) > 1 else levels[0], options, "image"))
+    return made
+
+
+def stain_colours(separation: StainSeparation, index: int) -> Colormap:
+    """Return the colours of a stain from none to `MOST`, as light through it has them."""
+    from napari.utils import Colormap
+
+    shades = separation.rgb_of(index, np.linspace(0, MOST, SHADES)) / 255
+    opaque = np.concatenate([shades, np.ones((SHADES, 1))], axis=1)
+    return Colormap(opaque, name=f"{separation.names[index]} {index}")
+
+
+def separation_of(transform: StainTransform) -> StainSeparation:
+    """Return the stains that a transform was fitted to; those of textbooks where it has none."""
+    from ..core.errors import BadValueError
+    from ..imaging.separation import separation
+
+    try:
+        return separation(transform)
+    except BadValueError:
+        return separation("H&E", white=getattr(transform, "white", (245.0, 245.0, 245.0)))
