@@ -17,6 +17,11 @@ class StainTransform(Protocol):
         """Method, for messages and provenance."""
         ...
 
+    @property
+    def findings(self) -> tuple[str, ...]:
+        """Sentences that one must know before using the result; none where all is well."""
+        ...
+
     def apply(self, rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Map ``(..., 3) uint8`` to the same shape; white stays white."""
         ...

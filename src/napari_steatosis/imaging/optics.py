@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -122,11 +123,16 @@ CHUNK = 1 << 15
 CLEAR, TINTED = 0.15, 0.35
 """Up to the first density a pixel is white and passes; from the second it is recoloured."""
 
+ALL = np.full((3, 256), 255, np.uint8)
+"""Shares of the new colour where white is not spared."""
+
 
 def recolour(
     rgb: NDArray[np.uint8],
     white: ArrayLike,
     change: Callable[[NDArray[np.uint8]], NDArray[np.float32]],
+    *,
+    spare_white: bool = True,
 ) -> NDArray[np.uint8]:
     """Change the colour of stained pixels and leave white ones as they are.
 
@@ -141,6 +147,8 @@ def recolour(
         Grey value of unstained glass.
     change : callable
         Maps ``(3, n) uint8`` pixels to ``(3, n) float32`` grey values.
+    spare_white : bool
+        False changes white pixels like all others.
 
     Returns
     -------
@@ -152,7 +160,8 @@ def recolour(
     >>> recolour(np.uint8([[240, 240, 240], [200, 90, 140]]), WHITE, black).tolist()
     [[240, 240, 240], [0, 0, 0]]
     """
-    tint = _tint_table(white)
+    red, green, blue = np.asarray(white, np.float64)
+    tint = _tint_table(red, green, blue) if spare_white else ALL
     pixels = np.ascontiguousarray(rgb).reshape(-1, 3)
     out = np.empty_like(pixels)
     for start in range(0, len(pixels), CHUNK):
@@ -176,6 +185,7 @@ def recolour(
     return out.reshape(rgb.shape)
 
 
-def _tint_table(white: ArrayLike) -> NDArray[np.uint8]:
-    rise = np.clip((density_table(white) - CLEAR) / (TINTED - CLEAR), 0, 1)
+@lru_cache(maxsize=8)
+def _tint_table(red: float, green: float, blue: float) -> NDArray[np.uint8]:
+    rise = np.clip((density_table((red, green, blue)) - CLEAR) / (TINTED - CLEAR), 0, 1)
     return np.rint(255 * rise**2 * (3 - 2 * rise)).astype(np.uint8)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -10,8 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.errors import BadValueError
-from .optics import CLEAR, optical_density, recolour
-from .references import Reference, Vector, as_tuples
+from .colour_table import table_of
+from .optics import recolour
+from .references import Reference, Vector
+from .stain_findings import MOST, of_colour, of_factors
+from .stain_method import Method, as_json
+from .stain_sample import StainSample
 
 # sRGB (D65) to X, Y, Z divided by the white point, IEC 61966-2-1.
 XYZ = np.array(
@@ -26,8 +30,8 @@ XYZ /= XYZ.sum(1, keepdims=True)
 # f(X), f(Y), f(Z) to L, a, b (CIE 1976), without the constant -16 of L.
 LAB = np.array([[0.0, 116.0, 0.0], [500.0, -500.0, 0.0], [0.0, 200.0, -200.0]])
 
-STEPS = 4096
-"""Entries of the tables of the cube root and of the display curve."""
+
+FORTH, BACK = XYZ.astype(np.float32), np.linalg.inv(XYZ).astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,8 @@ class Reinhard:
         Grey value of this slide's glass; it stays as it is.
     mean, spread : (3,) float
         Mean and standard deviation of L, a, b over this slide's tissue.
+    spares_white : bool
+        Whether white pixels pass unchanged. Without it the map is that of the publication.
 
     Examples
     --------
@@ -56,84 +62,82 @@ class Reinhard:
     white: Vector
     mean: Vector
     spread: Vector
+    spares_white: bool = True
 
     name = "reinhard"
 
-    @classmethod
-    def fit(cls, pixels: NDArray[np.uint8], white: Vector, reference: Reference) -> Reinhard:
-        """Fit to ``(n, 3) uint8`` tissue pixels.
-
-        Raises
-        ------
-        BadValueError
-            Where the pixels are all of one colour.
-        """
-        tissue = pixels[optical_density(pixels, white).max(1) >= CLEAR]
-        lab = to_lab(tissue, white)
-        mean, spread = lab.mean(0), lab.std(0)
-        if not (spread > 0.5).all():
-            raise BadValueError(
-                f"The tissue has one colour only (standard deviation of L, a, b "
-                f"{spread.round(2).tolist()}): this is not an H&E slide in colour. Choose "
-                f"stain 'none'."
-            )
-        return cls(reference, white, tuple(map(float, mean)), tuple(map(float, spread)))
+    @property
+    def findings(self) -> tuple[str, ...]:
+        """What is suspicious about the fit."""
+        goal = self.reference
+        return (
+            *of_colour(self.mean, goal.mean, goal.name),
+            *of_factors(self._factors, [f"spread of {part}" for part in "Lab"], goal.name),
+        )
 
     def apply(self, rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Map ``(..., 3) uint8`` to the colours of the reference; white stays as it is."""
-        linear, root, display = linear_table(self.white), _root_table(), self._display
-        matrix, offset = self._shift
-        forth, back = XYZ.astype(np.float32) * (STEPS - 1), np.linalg.inv(XYZ).astype(np.float32)
+        return table_of(self).apply(rgb)
+
+    def exact(self, rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Compute what `apply` looks up, pixel by pixel."""
+        linear, (matrix, offset) = self._linear, self._shift
+        white = np.asarray(self.white, np.float32)[:, None]
 
         def change(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
             light = np.empty(pixels.shape, np.float32)
             for channel in range(3):
                 linear[channel].take(pixels[channel], out=light[channel], mode="clip")
-            light = matrix @ root.take((forth @ light).astype(np.int32), mode="clip")
-            light += offset
-            light = back @ _unroot(light)
-            light *= STEPS - 1
-            np.clip(light, 0, STEPS - 1, out=light)
-            index = light.astype(np.int32)
-            for channel in range(3):
-                display[channel].take(index[channel], out=light[channel], mode="clip")
-            return light
+            root = matrix @ _root(FORTH @ light) + offset
+            return white * _display(np.clip(BACK @ _unroot(root), 0, 1))
 
-        return recolour(rgb, self.white, change)
+        return recolour(rgb, self.white, change, spare_white=self.spares_white)
 
     def to_json(self) -> dict[str, Any]:
         """Return the fitted parameters as plain values."""
-        return {
-            "method": self.name,
-            "version": 1,
-            "reference": asdict(self.reference),
-            "white": self.white,
-            "mean": self.mean,
-            "spread": self.spread,
-        }
+        return as_json(self)
 
-    @classmethod
-    def from_json(cls, values: dict[str, Any]) -> Reinhard:
-        """Return the transform that `to_json` described."""
-        own = {name: as_tuples(values[name]) for name in ("white", "mean", "spread")}
-        return cls(Reference.from_json(values["reference"]), **own)
+    @property
+    def _factors(self) -> NDArray[np.float64]:
+        """By how much the spread of L, a and b must grow."""
+        return np.divide(self.reference.spread, self.spread)
+
+    @cached_property
+    def _linear(self) -> NDArray[np.float32]:
+        return linear_table(self.white)
 
     @cached_property
     def _shift(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """The stretch of L, a, b, as a matrix and an offset on f(X), f(Y), f(Z)."""
-        mean, spread = np.asarray(self.reference.mean), np.asarray(self.reference.spread)
-        stretch = np.diag(spread / np.asarray(self.spread))
+        mean = np.asarray(self.reference.mean)
+        stretch = np.diag(np.clip(self._factors, 1 / MOST, MOST))
         back = np.linalg.inv(LAB)
         constant = np.array([16.0, 0.0, 0.0])
         offset = back @ (mean + constant - stretch @ (np.asarray(self.mean) + constant))
         return (back @ stretch @ LAB).astype(np.float32), offset.astype(np.float32)[:, None]
 
-    @cached_property
-    def _display(self) -> NDArray[np.float32]:
-        """Grey value, per channel, of linear light in `STEPS` steps up to the white."""
-        light = np.linspace(0, 1, STEPS)
-        curve = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
-        return (np.asarray(self.white)[:, None] * curve).astype(np.float32)
+
+def fit(sample: StainSample, reference: Reference) -> Reinhard:
+    """Measure mean and spread of L, a, b over the stained pixels of a slide.
+
+    Raises
+    ------
+    BadValueError
+        Where the pixels are all of one colour.
+    """
+    lab = to_lab(sample.stained, sample.white)
+    mean, spread = lab.mean(0), lab.std(0)
+    if not (spread > 0.5).all():
+        raise BadValueError(
+            f"The tissue has one colour only (standard deviation of L, a, b "
+            f"{spread.round(2).tolist()}): this is not an H&E slide in colour. Choose stain "
+            f"'none'."
+        )
+    return Reinhard(reference, sample.white, tuple(map(float, mean)), tuple(map(float, spread)))
+
+
+REINHARD = Method(fit, Reinhard)
+"""The row of `STAINS`."""
 
 
 def to_lab(rgb: NDArray[np.uint8], white: Vector) -> NDArray[np.float64]:
@@ -156,15 +160,18 @@ def linear_table(white: Vector) -> NDArray[np.float32]:
     return light.astype(np.float32)
 
 
-def _root(light: NDArray[np.float64]) -> NDArray[np.float64]:
+def _root(light: NDArray[Any]) -> NDArray[Any]:
+    """Return f of CIE 1976: the cube root, and a line near black."""
     low = (6 / 29) ** 3
     return np.where(light > low, np.cbrt(light), light / (3 * (6 / 29) ** 2) + 4 / 29)
-
-
-def _root_table() -> NDArray[np.float32]:
-    return _root(np.linspace(0, 1, STEPS)).astype(np.float32)
 
 
 def _unroot(values: NDArray[np.float32]) -> NDArray[np.float32]:
     low = np.float32(6 / 29)
     return np.where(values > low, values * values * values, (values - 4 / 29) * (3 * low * low))
+
+
+def _display(light: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the display curve of sRGB, 0 to 1."""
+    curve = np.float32(1.055) * light ** np.float32(1 / 2.4) - np.float32(0.055)
+    return np.where(light <= 0.0031308, np.float32(12.92) * light, curve)

@@ -48,8 +48,8 @@ class StainSeparation:
     >>> stains = separation("H&E", white=(255, 255, 255))
     >>> stains.names
     ('haematoxylin', 'eosin')
-    >>> stains.amounts(stains.rgb_of(1, np.float32([0.8]))).round(1).ravel().tolist()
-    [0.0, 0.8]
+    >>> stains.amounts(stains.rgb_of(1, np.float32([0.8]))).round(1).ravel()
+    array([0. , 0.8], dtype=float32)
     """
 
     names: tuple[str, ...]
@@ -146,21 +146,31 @@ class StainSeparation:
         return best
 
 
+SIRIUS_RED, PICRIC_ACID = (0.2395, 0.7119, 0.6602), (0.3361, 0.2085, 0.9185)
+
 SEPARATIONS = {
     "H&E": (("haematoxylin", "eosin"), ((0.65, 0.70, 0.29), (0.07, 0.99, 0.11))),
     "haematoxylin-DAB": (("haematoxylin", "DAB"), ((0.65, 0.70, 0.29), (0.27, 0.57, 0.78))),
     "Masson trichrome": (
-        ("methyl blue", "ponceau fuchsin", "haematoxylin"),
+        ("methyl blue", "ponceau fuchsin", "iron haematoxylin"),
         (
             (0.7995107, 0.5913521, 0.10528667),
             (0.09997159, 0.73738605, 0.6680326),
-            (0.65, 0.70, 0.29),
+            (1.0, 1.0, 1.0),
         ),
+    ),
+    "Sirius red": (("Sirius red", "picric acid"), (SIRIUS_RED, PICRIC_ACID)),
+    "Sirius red, haematoxylin": (
+        ("Sirius red", "picric acid", "haematoxylin"),
+        (SIRIUS_RED, PICRIC_ACID, (0.65, 0.70, 0.29)),
     ),
 }
 """Names and vectors of stains, under the names that `guess_stain` gives. Haematoxylin, eosin and
 DAB: Ruifrok & Johnston, Anal Quant Cytol Histol 2001, 23:291. Methyl blue and ponceau fuchsin:
-G. Landini's Colour Deconvolution for ImageJ (Landini et al., Bioinformatics 2021, 37:1485)."""
+G. Landini's Colour Deconvolution for ImageJ (Landini et al., Bioinformatics 2021, 37:1485); iron
+haematoxylin is taken for black, as the blue one of H&E lies in the plane of the other two. Sirius
+red and picric acid: the extreme directions (Macenko's method) of one tile of liver stained with
+picrosirius red, by `benchmarks/stain_references.py`."""
 
 
 def separation(of: str | StainTransform, *, white: ArrayLike = WHITE) -> StainSeparation:
@@ -184,7 +194,7 @@ def separation(of: str | StainTransform, *, white: ArrayLike = WHITE) -> StainSe
     Examples
     --------
     >>> separation("Masson trichrome").names
-    ('methyl blue', 'ponceau fuchsin', 'haematoxylin')
+    ('methyl blue', 'ponceau fuchsin', 'iron haematoxylin')
     """
     if not isinstance(of, str):
         stains = getattr(of, "stains", None)

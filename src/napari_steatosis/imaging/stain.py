@@ -3,39 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike
 
 from ..core.errors import BadValueError
-from ..core.geometry import Region
 from ..core.mask import Mask
-from ..core.plane import Plane
 from ..core.slide import Slide
 from ..core.stain import StainTransform
 from ..core.table import Table
-from .optics import CLEAR, optical_density, spread_pixels, white_level
-from .references import Reference, reference_named
-from .tissue import FINE_UM, find_tissue
+from .references import Reference, reference_from
+from .stain_method import Method
+from .stain_sample import sample_stain
 
 STAINS = Table(
     "stain method",
     {
-        "macenko": "napari_steatosis.imaging.macenko:Macenko",
-        "reinhard": "napari_steatosis.imaging.reinhard:Reinhard",
+        "macenko": "napari_steatosis.imaging.macenko:MACENKO",
+        "vahadane": "napari_steatosis.imaging.vahadane:VAHADANE",
+        "reinhard": "napari_steatosis.imaging.reinhard:REINHARD",
+        "percentile": "napari_steatosis.imaging.percentile:PERCENTILE",
+        "matrix": "napari_steatosis.imaging.given_matrix:MATRIX",
     },
 )
-"""Methods by name: classes with `fit`, `apply`, `to_json` and `from_json`."""
-
-UM_PER_PX = 1.0
-"""Resolution at which tissue is sampled: nuclei are whole, few pixels are mixed, um."""
-
-PATCH_PX, PATCHES = 64, 96
-"""Side of the sampled patches, px, and how many there are at most."""
-
-ENOUGH_PX = 2000
-"""Fewer stained pixels than this say too little of a stain."""
+"""Methods by name: a `Method` each."""
 
 
 def fit_stain(
@@ -43,31 +35,38 @@ def fit_stain(
     *,
     method: str = "macenko",
     tissue: Mask | None = None,
-    reference: str | Reference = "he",
+    reference: str | Path | Reference = "he",
     seed: int = 0,
+    stains: str | ArrayLike | None = None,
 ) -> StainTransform:
     """Fit a stain transform to tissue pixels from all over a slide.
 
     Up to 96 patches of 64 um are read at 1 um/px at random places of the tissue, none twice,
     always the same ones for the same seed. White pixels (density below 0.15 in all channels)
-    take no part, and pass unchanged when the transform is applied.
+    take no part, and pass unchanged when the transform is applied; where a method must be as
+    published, `dataclasses.replace(transform, spares_white=False)` changes them, too.
 
     Parameters
     ----------
     slide : Slide
         With a known pixel size.
     method : str
-        Row of `STAINS`: "macenko" or "reinhard".
+        Row of `STAINS`: "macenko", "vahadane", "reinhard", "percentile" or "matrix".
     tissue : Mask, optional
         Where to sample; `find_tissue` by default.
-    reference : str or Reference
-        The colours to map to; "he" is built in.
+    reference : str, Path or Reference
+        The colours to map to: a built-in name ("he"), the path of a saved reference, or what
+        `reference_of` gave. "percentile" has no use for it.
     seed : int
         Of the random places.
+    stains : str or (2, 3) float, optional
+        For "matrix" only: the slide's stain vectors, haematoxylin first, or "H&E" for the
+        published ones.
 
     Returns
     -------
     StainTransform
+        With `findings`: what is suspicious about the fit.
 
     Raises
     ------
@@ -75,33 +74,32 @@ def fit_stain(
         Where there is no tissue, or too little stain, or not two stains to fit.
     UnknownNameError
         Where there is no such method or reference.
+    CannotOpenError
+        Where the file of a reference cannot be read.
 
     Examples
     --------
+    >>> import numpy as np
     >>> import napari_steatosis as st
     >>> transform = fit_stain(st.drawn_liver(1024, 1024, seed=1))
     >>> transform.apply(np.uint8([[255, 255, 255]])).tolist()
     [[255, 255, 255]]
     """
-    kind = STAINS[method]
-    goal = reference_named(reference) if isinstance(reference, str) else reference
-    mask = find_tissue(slide) if tissue is None else tissue
-    if not mask.values.any():
-        reason = mask.provenance.get("reason", "the tissue mask is empty")
-        raise BadValueError(f"{slide.path}: a stain cannot be fitted, {reason}.")
-    white = white_level(spread_pixels(slide.at(FINE_UM)))
-    pixels = _sample(slide.at(UM_PER_PX), mask, seed)
-    stained = pixels[optical_density(pixels, white).max(1) >= CLEAR]
-    if len(stained) < ENOUGH_PX:
+    row: Method = STAINS[method]
+    if row.by_hand != (stains is not None):
         raise BadValueError(
-            f"{slide.path}: only {len(stained)} of {len(pixels)} sampled tissue pixels are "
-            f"stained, {ENOUGH_PX} are needed to fit a stain. Analyse without normalisation."
+            f"Method {method!r} finds the stains of a slide itself; give `stains` with method "
+            f"'matrix' only."
+            if stains is not None
+            else f"Method {method!r} needs `stains`: two vectors of optical density, haematoxylin "
+            f"first, or 'H&E' for the published ones."
         )
+    goal = reference_from(reference)
+    sample = sample_stain(slide, tissue, seed)
     try:
-        fitted: StainTransform = kind.fit(stained, white, goal)
+        return row.fit(sample, goal, **({} if stains is None else {"stains": stains}))
     except BadValueError as error:
         raise BadValueError(f"{slide.path}: {error}") from None
-    return fitted
 
 
 def stain_from_json(values: Mapping[str, Any]) -> StainTransform:
@@ -113,23 +111,10 @@ def stain_from_json(values: Mapping[str, Any]) -> StainTransform:
         Where they are not such values.
     """
     try:
-        restored: StainTransform = STAINS[values["method"]].from_json(values)
-    except (KeyError, TypeError) as error:
+        row: Method = STAINS[values["method"]]
+        return row.from_json(values)
+    except (KeyError, TypeError, AttributeError) as error:
         raise BadValueError(
             f"These are not the parameters of a stain transform ({error!r} in {values!r}). Fit "
             f"it again with fit_stain."
         ) from error
-    return restored
-
-
-def _sample(plane: Plane, tissue: Mask, seed: int) -> NDArray[np.uint8]:
-    """Return the pixels of random patches of the tissue, ``(n, 3) uint8``."""
-    places = plane.frame.to_px(tissue.frame.to_um(np.argwhere(tissue.values)))
-    cells = np.unique(np.floor((places + 0.5) / PATCH_PX).astype(np.int64), axis=0)
-    parts = []
-    for y, x in np.random.default_rng(seed).permutation(cells)[:PATCHES] * PATCH_PX:
-        square = Region(y=int(y), x=int(x), height=PATCH_PX, width=PATCH_PX)
-        region = square.intersect(plane.bounds)
-        if region is not None:
-            parts.append(plane.read(region)[tissue.on(region, plane.frame)])
-    return np.concatenate([np.empty((0, 3), np.uint8), *parts])
