@@ -107,7 +107,11 @@ def guess_stain(slide: Slide) -> StainGuess:
     >>> guess_stain(st.drawn_liver(512, 512, seed=1)).name
     'H&E'
     """
-    sample = sample_colours(slide)
+    return guess_of(sample_colours(slide))
+
+
+def guess_of(sample: ColourSample) -> StainGuess:
+    """Return the guess of `guess_stain` for pixels that were read before."""
     return _without_stain(sample) or _by_colour(sample)
 
 
