@@ -10,6 +10,8 @@ MEASURES = Table(
     {
         "fat_area": "napari_steatosis.quantify.fat_area:fat_area",
         "droplet_size": "napari_steatosis.quantify.droplet_size:droplet_size",
+        "heterogeneity": "napari_steatosis.quantify.heterogeneity:heterogeneity",
+        "grade": "napari_steatosis.quantify.grade:grade",
     },
 )
 """Name to a function ``(Evidence) -> tuple of Measurement``."""

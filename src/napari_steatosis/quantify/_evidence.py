@@ -17,6 +17,9 @@ from ._shapes import Shapes
 SQUARE_UM = 256.0
 """Side of the squares that are resampled for intervals; independent of how a model ran."""
 
+HEPATOCYTE_UM = 27.5
+"""Side of the squares that stand for hepatocytes, which are 25 to 30 um wide."""
+
 FAT = "fat"
 
 
@@ -28,13 +31,13 @@ class SquareCounts:
     ----------
     side_px : (int, int)
         Height and width of a square, px.
-    analysed, fat : (rows, columns) int64
+    analysed, fat : (rows, columns) uint32
         Pixels that were analysed, and those of them that are fat.
     """
 
     side_px: tuple[int, int]
-    analysed: NDArray[np.int64]
-    fat: NDArray[np.int64]
+    analysed: NDArray[np.uint32]
+    fat: NDArray[np.uint32]
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +51,9 @@ class Evidence:
     rule : DropletRule
         What counts as a droplet.
     squares : SquareCounts
-        Pixel counts per square.
+        Pixel counts per square of `SQUARE_UM`.
+    hepatocytes : SquareCounts
+        The same per square of `HEPATOCYTE_UM`.
     droplets : Columns
         One row per droplet.
     oversized : int
@@ -58,6 +63,7 @@ class Evidence:
     prediction: Prediction
     rule: DropletRule
     squares: SquareCounts
+    hepatocytes: SquareCounts
     droplets: Columns
     oversized: int
 
@@ -89,16 +95,22 @@ class Evidence:
         """
         rule = DropletRule() if rule is None else rule
         value, frame = prediction.value_of(FAT), prediction.frame
-        counter = _Counter(prediction.shape, frame, value)
+        squares = _Counter(prediction.shape, frame, value, side_um=SQUARE_UM)
+        hepatocytes = _Counter(prediction.shape, frame, value, side_um=HEPATOCYTE_UM)
+
+        def count(y: int, band: NDArray[np.uint8]) -> None:
+            squares.add(y, band)
+            hepatocytes.add(y, band)
+
         found = [_nothing()]
         for _, shapes in find_droplets(
-            prediction.levels[0], value, frame, block_px=block_px, seen=counter.add
+            prediction.levels[0], value, frame, block_px=block_px, seen=count
         ):
             found.append(shapes)
         shapes = Shapes.joined(found)
         oversized = int(np.count_nonzero(~shapes.whole))
         table = droplet_table(shapes, frame, rule)
-        return cls(prediction, rule, counter.counts, table, oversized)
+        return cls(prediction, rule, squares.counts, hepatocytes.counts, table, oversized)
 
 
 def _nothing() -> Shapes:
@@ -110,11 +122,11 @@ def _nothing() -> Shapes:
 class _Counter:
     """Adds up pixels per square while the class map is being read."""
 
-    def __init__(self, shape: tuple[int, int], frame: Frame, value: int) -> None:
-        side = tuple(max(1, round(SQUARE_UM / um)) for um in frame.um_per_px)
+    def __init__(self, shape: tuple[int, int], frame: Frame, value: int, *, side_um: float) -> None:
+        side = tuple(max(1, round(side_um / um)) for um in frame.um_per_px)
         self._value = value
         rows, columns = (-(-n // own) for n, own in zip(shape, side, strict=True))
-        zeros = np.zeros((rows, columns), np.int64)
+        zeros = np.zeros((rows, columns), np.uint32)
         self.counts = SquareCounts((side[0], side[1]), zeros, zeros.copy())
 
     def add(self, y: int, band: NDArray[np.uint8]) -> None:
@@ -129,7 +141,7 @@ class _Counter:
                 (self.counts.fat, rows == self._value),
             ):
                 per_column = np.count_nonzero(of, axis=0)
-                counts[row] += np.add.reduceat(per_column, edges)
+                counts[row] += np.add.reduceat(per_column, edges).astype(np.uint32)
 
 
 def _cuts(y: int, length: int, side: int) -> Iterator[tuple[int, int]]:

@@ -137,4 +137,4 @@ def _flags(evidence: Evidence, measurements: tuple[Measurement, ...]) -> Iterato
         )
     undefined = [m.name for m in measurements if math.isnan(m.value)]
     if undefined and evidence.tissue_mm2 > 0:
-        yield f"Undefined without droplets: {', '.join(undefined)}."
+        yield f"Undefined, for lack of droplets or of tissue: {', '.join(undefined)}."

@@ -26,9 +26,9 @@ def fat_area(evidence: Evidence) -> tuple[Measurement, ...]:
     how much the value would vary with the place of the section; it says nothing of the
     errors of the model. It is not to be graded by 5/33/66 %, which are shares of hepatocytes.
     """
-    analysed, fat = evidence.squares.analysed.ravel(), evidence.squares.fat.ravel()
-    used = analysed > 0
-    analysed, fat = analysed[used], fat[used]
+    used = evidence.squares.analysed > 0
+    analysed = evidence.squares.analysed[used].astype(np.int64)
+    fat = evidence.squares.fat[used].astype(np.int64)
     total = int(analysed.sum())
     return (
         Measurement(
@@ -75,6 +75,27 @@ def ratio_interval(
     >>> low < 0.5 < high
     True
     """
+    found = ratio_replicates(above, below)
+    if found is None:
+        return None
+    low, high = np.percentile(found, [2.5, 97.5])
+    return float(low), float(high)
+
+
+def ratio_replicates(
+    above: NDArray[np.int64], below: NDArray[np.int64]
+) -> NDArray[np.float64] | None:
+    """Return ``sum(above) / sum(below)`` for units drawn with replacement, or None.
+
+    Parameters
+    ----------
+    above, below : (n,) int64
+        As in `ratio_interval`, which says when it is None.
+
+    Returns
+    -------
+    (2000,) float64, optional
+    """
     n = len(above)
     if n < FEWEST_SQUARES or not above.any():
         return None
@@ -86,5 +107,4 @@ def ratio_interval(
         drawn = random.integers(0, n, (rows, n))
         ratios.append(above[drawn].sum(axis=1) / below[drawn].sum(axis=1))
         left -= rows
-    low, high = np.percentile(np.concatenate(ratios), [2.5, 97.5])
-    return float(low), float(high)
+    return np.concatenate(ratios)
