@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made_datasets import disc, mask_of, pairs, save, tissue
 
 import napari_steatosis as st
+from made_datasets import disc, mask_of, pairs, save, tissue
 from napari_steatosis.core.dataset import Dataset
 from napari_steatosis.core.errors import BadValueError, CannotOpenError
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made_annotations import feature, geojson, ring
-from made_datasets import pairs, save, tissue
 
 import napari_steatosis as st
+from made_annotations import feature, geojson, ring
+from made_datasets import pairs, save, tissue
 from napari_steatosis.core.dataset import COLUMNS, ArraySource, Dataset, Sample
 from napari_steatosis.core.errors import BadValueError, CannotOpenError, MissingScaleError
 
@@ -84,7 +84,7 @@ def test_layers_that_napari_saved(tmp_path: Path):
     napari_write.napari_write_points(str(tmp_path / "Points.csv"), points, words)
     box = np.array([[10, 10], [10, 30], [20, 30], [20, 10]], float)
     shapes = {"shape_type": ["rectangle", "ellipse", "path"]}
-    layers = [box, box + (15, 25), box[:2]]
+    layers = [box, np.add(box, (15, 25)), box[:2]]
     napari_write.napari_write_shapes(str(tmp_path / "Shapes.csv"), layers, shapes)
     (one,) = st.open_dataset(tmp_path)
     assert one.points().places.tolist() == points.tolist()
