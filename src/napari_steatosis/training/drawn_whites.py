@@ -9,14 +9,21 @@ from typing import Any
 import numpy as np
 
 from ..core.dataset import ArraySource, Sample
+from ..core.geometry import Region
 from ..imaging.phantom import DrawnLiver, Style, drawn_liver
+from ..imaging.phantom.lattice import Box
+from ..imaging.phantom.vessels import vessels_in
+
+LARGE_PX = 3000
+"""Side of the livers in which a portal tract is looked for, px."""
 
 
 def drawn_whites(count: int, *, seed: int, side_px: int = 1024) -> Iterator[Sample]:
-    """Draw livers at 0.5 um per pixel with a mask of kinds, every other one with glass around.
+    """Draw livers at 0.5 um per pixel with a mask of kinds.
 
-    In a half sinusoids are open and wide; in a third tissue is torn or loose. Fat is
-    log-uniform between 0.4 and 33 percent; a sixth has none.
+    Every other window lies about a portal tract, since portal vessels and ducts are few; every
+    fourth holds a piece of tissue with glass around. In a half sinusoids are open and wide; in a
+    third tissue is torn or loose. Fat is log-uniform between 0.4 and 33 percent; a sixth has none.
 
     Parameters
     ----------
@@ -40,17 +47,36 @@ def drawn_whites(count: int, *, seed: int, side_px: int = 1024) -> Iterator[Samp
     for number in range(count):
         rng = np.random.default_rng([seed, number, 0x3417E])
         fat = 0.0 if number % 6 == 5 else float(np.exp(rng.uniform(-1.0, 3.5)))
+        side = side_px if number % 2 == 0 else max(side_px, LARGE_PX)
         drawn = drawn_liver(
-            side_px,
-            side_px,
+            side,
+            side,
             seed=int(rng.integers(2**31)),
             fat_percent=fat,
-            glass=number % 2 == 0,
+            glass=number % 4 == 0,
         ).source
         assert isinstance(drawn, DrawnLiver)
         liver = replace(drawn, style=_worn(drawn.style, rng))
-        source = ArraySource(liver.read(0, liver.bounds), liver.white_kinds(liver.bounds))
+        window = liver.bounds if number % 2 == 0 else _at_tract(liver, rng, side_px)
+        source = ArraySource(liver.read(0, window), liver.white_kinds(window))
         yield Sample(f"drawn-whites-{seed}-{number}", source, um_per_px=0.5)
+
+
+def _at_tract(liver: DrawnLiver, rng: np.random.Generator, side_px: int) -> Region:
+    """Return a window with a portal tract in its middle half; the larger the likelier."""
+    bounds, um = liver.bounds, liver.um_per_px
+    tracts = vessels_in(liver.seed, Box(0.0, 0.0, bounds.height * um, bounds.width * um)).tracts
+    inside = (np.minimum(tracts.y, tracts.x) > 0) & (
+        np.maximum(tracts.y, tracts.x) < bounds.height * um
+    )
+    corner = rng.integers(0, bounds.height - side_px + 1, 2)
+    if inside.any():
+        chance = np.where(inside, tracts.radius**2, 0)
+        one = rng.choice(len(chance), p=chance / chance.sum())
+        place = np.array([tracts.y[one], tracts.x[one]]) / um
+        corner = np.rint(place - side_px * rng.uniform(0.25, 0.75, 2)).astype(np.int64)
+        corner = np.clip(corner, 0, bounds.height - side_px)
+    return Region(y=int(corner[0]), x=int(corner[1]), height=side_px, width=side_px)
 
 
 def _worn(style: Style, rng: np.random.Generator) -> Style:
