@@ -17,6 +17,7 @@ from .cohort import cohort
 from .demo import demo
 from .models import models
 from .normalise import normalise
+from .quality import quality
 from .slides import export, info, snapshot
 from .train import train
 from .validate import validate
@@ -28,7 +29,19 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (analyse, classify, cohort, normalise, demo, info, export, snapshot, train, validate):
+for command in (
+    analyse,
+    classify,
+    cohort,
+    normalise,
+    demo,
+    info,
+    quality,
+    export,
+    snapshot,
+    train,
+    validate,
+):
     app.command()(command)
 app.add_typer(models, name="models")
 

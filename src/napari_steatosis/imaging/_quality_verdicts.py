@@ -36,13 +36,13 @@ FOLDED = 0.02
 FULL_SHARE, EMPTY_SHARE = 0.1, 0.05
 """Shares of stained pixels that are clipped from which light is flagged."""
 
-DIM = 190.0
+DIM = 180.0
 """Grey value of the brightest places below which the slide is too dark."""
 
 PALE = 0.25
 """Median optical density of stained pixels in their strongest channel that is too pale."""
 
-BLOCKY = 1.35
+BLOCKY = 1.5
 """Steps at the borders of blocks over others from which compression is flagged."""
 
 OTHER_STAINS = ("Masson trichrome", "Sirius red", "haematoxylin-DAB")

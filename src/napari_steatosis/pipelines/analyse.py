@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ..core.errors import UnreadableRegionError
 from ..core.mask import Mask
 from ..core.model import Model
 from ..core.prediction import Prediction
@@ -22,6 +21,7 @@ from ._order import Focus
 from ._plan import Border, Plan, plan_segmentation
 from ._stain import AUTO, Stain, method_of, stain_flags, stain_for
 from .estimate import Estimate, estimate
+from .quality import quality_flags
 from .segment import Progress, incomplete, open_store, remaining, run
 
 DEFAULT_MODEL = "steatosis-he"
@@ -180,7 +180,11 @@ def analyse_steps(
         return
     yield Stage("Measuring")
     report = measure(prediction)
-    flags = (*report.flags, *colour_flags(slide), *stain_flags(slide, model.spec, stain))
+    flags = (
+        *report.flags,
+        *quality_flags(slide, within, model.spec),
+        *stain_flags(slide, model.spec, stain),
+    )
     yield Ended(replace(report, title=stem(slide), flags=flags), plan)
 
 
@@ -250,22 +254,6 @@ def tissue_shares(slide: Slide) -> Generator[Share, None, Mask]:
             if time.monotonic() - said > SHARE_EVERY_S:
                 yield Share(done)
                 said = time.monotonic()
-
-
-def colour_flags(slide: Slide) -> Iterator[str]:
-    """Yield what is to be said of the colours of a slide, if anything."""
-    from ..imaging import looks_swapped
-
-    try:
-        order = looks_swapped(slide)
-    except UnreadableRegionError:  # the flags name what could not be read
-        return
-    if order.verdict == "red and blue look swapped":
-        yield (
-            f"Red and blue look swapped in this file. {order.reason} The model expects H&E as a "
-            f"microscope shows it: if they are swapped, analyse the slide again with "
-            f"swap_red_blue=True (--swap-red-blue)."
-        )
 
 
 def analyse(

@@ -20,7 +20,8 @@ from ._cluster import model_on
 from ._order import Focus
 from ._run_cells import open_cells, run_cells
 from ._stain import AS_IT_IS, Stain, stain_flags, stain_for
-from .analyse import Began, Ended, Event, Request, Stage, colour_flags, prepared, stem
+from .analyse import Began, Ended, Event, Request, Stage, prepared, stem
+from .quality import quality_flags
 from .segment import incomplete
 
 
@@ -182,7 +183,11 @@ def classification_steps(
         return
     yield Stage("Counting cells")
     report = measure_classes(prediction)
-    flags = (*report.flags, *colour_flags(slide), *stain_flags(slide, model.spec, stain))
+    flags = (
+        *report.flags,
+        *quality_flags(slide, within, model.spec),
+        *stain_flags(slide, model.spec, stain),
+    )
     yield Ended(replace(report, title=title_of(slide), flags=flags), plan)
 
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from ..core.mask import Mask
+from ..core.model import ModelSpec
 from ..core.slide import Slide
 
 SAID_ELSEWHERE = ("tissue", "reading")
 """Aspects of which the report itself knows more."""
 
 
-def quality_flags(slide: Slide, within: Mask) -> tuple[str, ...]:
+HE = "brightfield-he"
+
+
+def quality_flags(slide: Slide, within: Mask, spec: ModelSpec) -> tuple[str, ...]:
     """Return the flags for the report of a slide that was analysed.
 
     Parameters
@@ -18,6 +22,8 @@ def quality_flags(slide: Slide, within: Mask) -> tuple[str, ...]:
         With a pixel size.
     within : Mask
         What was analysed of it.
+    spec : ModelSpec
+        Of the model. Of one that is not for H&E, nothing is said of the stain.
 
     Returns
     -------
@@ -28,14 +34,15 @@ def quality_flags(slide: Slide, within: Mask) -> tuple[str, ...]:
     --------
     >>> import napari_steatosis as st
     >>> slide = st.drawn_liver(512, 512, seed=1)
-    >>> quality_flags(slide, st.find_tissue(slide))
+    >>> spec = ModelSpec("mine", "smp", "segmentation", ("tissue", "fat"), 0.5, 512, 64)
+    >>> quality_flags(slide, st.find_tissue(slide), spec)
     ()
     """
     from ..imaging.quality import quality
 
-    found = quality(slide, within)
+    left_out = SAID_ELSEWHERE if spec.modality == HE else (*SAID_ELSEWHERE, "stain", "channels")
     return tuple(
         aspect.text
-        for aspect in found.aspects
-        if aspect.verdict == "flagged" and aspect.name not in SAID_ELSEWHERE
+        for aspect in quality(slide, within).aspects
+        if aspect.verdict == "flagged" and aspect.name not in left_out
     )
