@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -40,6 +41,11 @@ class Mask:
     def area_mm2(self) -> float:
         """Area of the yes pixels, square millimetres."""
         return float(np.count_nonzero(self.values)) * self.frame.um2_per_px / 1e6
+
+    @property
+    def content(self) -> str:
+        """SHA-256 of the pixels, whatever their place."""
+        return hashlib.sha256(np.packbits(self.values).tobytes()).hexdigest()
 
     def on(self, region: Region, frame: Frame) -> NDArray[np.bool_]:
         """Sample the mask at the pixel centres of a region of another plane.

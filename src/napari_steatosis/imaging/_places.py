@@ -1,4 +1,4 @@
-"""Places of a yes/no map: grown by a disk, and rid of the small ones."""
+"""Places of a yes/no map: grown by a disk or within another map, and rid of the small ones."""
 
 from __future__ import annotations
 
@@ -41,6 +41,45 @@ def grown_by(yes: NDArray[np.bool_], radius: float) -> NDArray[np.bool_]:
         grown[dy:] |= wide[: height - dy]
         grown[: height - dy] |= wide[dy:]
     return grown
+
+
+def grown_within(values: NDArray[np.bool_], bits: NDArray[np.uint8], steps: int) -> None:
+    """Grow the places of a map, in place, pixel by pixel into the places of another.
+
+    Parameters
+    ----------
+    values : (y, x) bool
+        What grows.
+    bits : (y, ceil(x / 8)) uint8
+        Where it may grow, as ``np.packbits(..., axis=1)`` gives it.
+    steps : int
+        How far, px; in turn along the sides and over the corners, which makes an octagon.
+
+    Examples
+    --------
+    >>> values = np.array([[True, False, False, False]])
+    >>> grown_within(values, np.packbits(np.array([[0, 1, 1, 1]], bool), axis=1), 2)
+    >>> values.tolist()
+    [[True, True, True, False]]
+    """
+    from scipy.ndimage import binary_dilation, generate_binary_structure
+
+    shapes = [generate_binary_structure(2, 1 + number % 2) for number in range(steps)]
+    height, width = values.shape
+    rows = max(4 * steps, STRIP_PX // width)
+    above = values[:0].copy()
+    for y in range(0, height, rows):
+        end = min(y + rows, height)
+        last = min(end + steps, height)
+        first = y - len(above)
+        grown = np.concatenate([above, values[y:last]])
+        above = values[max(0, end - steps) : end].copy()
+        if not grown.any() or grown.all():
+            continue
+        free = np.unpackbits(bits[first:last], axis=1, count=width).view(bool)
+        for shape in shapes:
+            grown |= binary_dilation(grown, shape) & free
+        values[y:end] = grown[y - first : end - first]
 
 
 def drop_small(
