@@ -150,6 +150,7 @@ def dense_head(features: int, widths: Sequence[int], classes: int, dropout: floa
     layers: list[nn.Module] = []
     for before, after in zip((features, *widths), widths, strict=False):
         layers += [nn.Linear(before, after), nn.ReLU(inplace=True), nn.Dropout(dropout)]
+        nn.init.kaiming_normal_(layers[-3].weight, nonlinearity="relu")  # type: ignore[arg-type]
     return nn.Sequential(*layers, nn.Linear((features, *widths)[-1], classes))
 
 

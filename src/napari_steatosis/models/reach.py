@@ -174,6 +174,56 @@ def margin_for(
     return -(-max(spoiled, least_px) // step) * step
 
 
+def tile_tolerance(model: Model, images: NDArray[np.uint8]) -> float:
+    """Return the largest difference of probability that tiles of the model's size make.
+
+    For models that look at the whole tile (``context="tile"``): blending averages what
+    overlapping tiles say, so it makes no difference larger than this. A measurement on these
+    images, to be written into the specification as `tolerance`.
+
+    Parameters
+    ----------
+    model : Model
+        Segments; ``spec.tile_px`` and ``spec.halo_px`` say what a tile sees.
+    images : (n, y, x, 3) uint8
+        At the resolution of the model. Each is predicted as a whole, and by tiles that begin
+        every ``tile_px``, halo included.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    BadValueError
+        Where the images are not larger than what a tile sees.
+
+    Examples
+    --------
+    >>> from napari_steatosis.models import load_model
+    >>> images = np.random.default_rng(0).integers(0, 256, (1, 768, 1280, 3), np.uint8)
+    >>> model = load_model("steatosis-he-drawn", device="cpu", precision="fp32")
+    >>> 0 < tile_tolerance(model, images) < 1  # at the very edges of what each tile sees
+    True
+    """
+    step, side = model.spec.tile_px, model.spec.tile_px + 2 * model.spec.halo_px
+    height, width = images.shape[1:3]
+    if min(height, width) < side or max(height, width) < side + step:
+        raise BadValueError(
+            f"Images of {height} x {width} px show no difference between tiles that see {side} "
+            f"px. Give images of at least {side} x {side + step} px."
+        )
+    worst = 0.0
+    for image in images:
+        whole = model.predict(image[None])[0]
+        for y in range(0, height - side + 1, step):
+            for x in range(0, width - side + 1, step):
+                cut = (slice(y, y + side), slice(x, x + side))
+                found = model.predict(np.ascontiguousarray(image[cut])[None])[0]
+                worst = max(worst, float(np.abs(found - whole[(slice(None), *cut)]).max()))
+    return worst
+
+
 def _reach(exact: nn.Module, quick: nn.Module, steps: tuple[int, int], most_px: int) -> int | None:
     farthest = 0
     for axis in AXES:
