@@ -121,3 +121,27 @@ def test_lab_statistics_of_histolab(name: str, shared_data: Path) -> None:
     lab = to_lab(rgb[binary_fill_holes(tissue, np.ones((20, 20)))], WHITE)
     assert lab.mean(0) == pytest.approx(expected[name]["mean"], abs=0.3)
     assert lab.std(0) == pytest.approx(expected[name]["std"], abs=0.3)
+
+
+def test_results_of_torchstain(shared_data: Path) -> None:
+    """The numbers are those of NumpyMacenkoNormalizer of torchstain 1.4.1."""
+    folder = shared_data / "stain/torchstain"
+    fits = []
+    for name in ("source.png", "target.png"):
+        density = -np.log((picture(folder / name).reshape(-1, 3).astype(float) + 1) / 240)
+        stains = stain_vectors(density[density.min(axis=1) >= 0.15])
+        amounts = density @ np.linalg.pinv(stains)
+        fits.append((pair_of(stains), tuple(map(float, np.percentile(amounts, 99, axis=0)))))
+    own, goal = fits
+    expected = [[0.66702, 0.72535, 0.17017], [0.35669, 0.91689, 0.17911]]
+    assert np.asarray(own[0]) == pytest.approx(np.asarray(expected), abs=1e-4)
+    assert own[1] == pytest.approx((1.19949, 1.15413), abs=1e-4)
+    expected = [[0.72164, 0.66204, 0.20235], [0.34971, 0.91014, 0.22213]]
+    assert np.asarray(goal[0]) == pytest.approx(np.asarray(expected), abs=1e-4)
+    assert goal[1] == pytest.approx((1.77692, 0.73886), abs=1e-4)
+    reference = Reference("target", *goal, (1.0, 1.0, 1.0), (1.0, 1.0, 1.0))
+    transform = TwoStains("macenko", reference, (240.0, 240.0, 240.0), *own, False)
+    found = transform.apply(picture(folder / "source.png"))[50::200, 60::220].reshape(-1, 3)
+    published = [[97, 107, 187], [113, 106, 189], [153, 123, 200], [95, 92, 181], [130, 105, 191]]
+    # There a pixel counts one grey level brighter, and the result is cut off and not rounded.
+    assert np.abs(found[:5].astype(int) - published).max() <= 2

@@ -57,8 +57,8 @@ def of_vectors(
             colour = np.round(np.asarray(own, np.float64), 2).tolist()
             found.append(
                 f"What was taken for {stain} ({colour}) is {far:.0f} degrees from that of "
-                f"reference {name!r}: another stain, swapped channels, or strange light. Compare before and "
-                f"after."
+                f"reference {name!r}: another stain, swapped channels, or strange light. Compare "
+                f"before and after."
             )
     return found
 
