@@ -27,7 +27,7 @@ from napari_steatosis.imaging.reference_slides import reference_of
 from napari_steatosis.imaging.references import Reference
 
 WAIT_MS = 120_000
-PIXELS = stained_ground(1200, 1500)
+PIXELS = stained_ground(1100, 900)
 
 
 def click(button) -> None:
@@ -165,13 +165,13 @@ def test_the_preview_follows_the_fields_and_goes_away(on_slide, slide, qtbot):
 def test_another_slide_or_a_part_of_it_is_the_reference(on_slide, slide, qtbot):
     form = on_slide
     bluer = np.clip(PIXELS.astype(int) - (45, 10, 0), 0, 255).astype(np.uint8)
-    bluer[:, :750] = PIXELS[:, :750]
+    bluer[:, :450] = PIXELS[:, :450]
     other = replace(slide_of(bluer), fingerprint="bluer")
     layer = add(form, other, "other")
     form.slide.value = form.viewer.layers["liver"]
     assert form.part.native.isHidden()
     form.reference.value = layer
-    part = np.array([(0, 400), (0, 700), (500, 700), (500, 400)])  # um
+    part = np.array([(0, 240), (0, 440), (500, 440), (500, 240)])  # um
     shapes = form.viewer.add_shapes([part], name="blue part", units=("um", "um"))
     form.part.value = shapes
     form.method.value = "reinhard"
@@ -213,7 +213,7 @@ def test_it_is_saved_as_ome_zarr(on_slide, slide, transform, tmp_path, monkeypat
     click(form.save)
     qtbot.waitUntil(lambda: "Saved" in form.panel.status.text(), timeout=WAIT_MS)
     opened = st.open_slide(tmp_path / "normalised.ome.zarr")
-    whole = Region(y=0, x=0, height=1200, width=1500)
+    whole = Region(y=0, x=0, height=1100, width=900)
     np.testing.assert_array_equal(opened.read(whole), transform.apply(PIXELS))
     click(form.save)
     done(form, qtbot)

@@ -303,12 +303,12 @@ class StainForm(Container):
             self._with_fit(self._preview)
 
     def _preview(self, choice: Choice, transform: StainTransform) -> None:
+        from ..pipelines._stain import state_of
         from ..pipelines.normalise import normalise
 
-        began = time.monotonic()
         self._shown_preview.show(normalise(choice.slide, transform), choice.image)
         self._shown_preview.put(beside=self.preview.value == BESIDE)
-        self.panel.say(f"Preview in {1e3 * (time.monotonic() - began):.0f} ms.")
+        self.panel.say(f"What you see is normalised: {state_of(transform)}.")
 
     def _preview_off(self) -> None:
         if self.preview.value != OFF:
