@@ -65,9 +65,9 @@ def train(
     """
     from ..training.train import train as run
 
-    given = {"epochs": epochs, "batch": batch, "learning_rate": learning_rate}
+    given: dict[str, Any] = {"epochs": epochs, "batch": batch, "learning_rate": learning_rate}
     given |= {"patience": patience, "um_per_px": mpp, "stain": stain, "licence": licence}
-    changes: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
+    changes = {key: value for key, value in given.items() if value is not None}
     changes |= {"seed": seed, "device": device, "precision": precision, **_settings(change or [])}
     if weights:
         changes["weights"] = _weights(weights)
@@ -105,7 +105,7 @@ def _data(
         sets = {one.split for one in data}
         split = "official" if "train" in sets and sets & {"val", "test"} else "patient"
     share, seed = held_out
-    training, held = data.split(split, held_out=share, seed=seed)  # type: ignore[arg-type]
+    training, held = data.split(split, held_out=share, seed=seed)
     return training, held
 
 

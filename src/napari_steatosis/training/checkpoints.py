@@ -83,6 +83,8 @@ def read_checkpoint(
 
 
 def _differing(then: Any, now: Any, place: str) -> list[str]:
+    if isinstance(then, list) and isinstance(now, list) and len(then) == len(now):
+        then, now = dict(enumerate(then)), dict(enumerate(now))
     if isinstance(then, dict) and isinstance(now, dict):
         found = []
         for key in sorted(then.keys() | now.keys()):

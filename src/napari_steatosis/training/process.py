@@ -16,6 +16,7 @@ from ..core.errors import BadValueError, SteatosisError
 from .rows import Row, Trained
 
 Order = Literal["pause", "resume", "cancel"]
+Asked = tuple[str, Dataset, Dataset | None, dict[str, Any]]
 
 PATIENCE_S = 10.0
 """How long a cancelled training may take to write its checkpoint before it is ended, s."""
