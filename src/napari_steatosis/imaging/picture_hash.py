@@ -78,13 +78,12 @@ def near_pairs(hashes: NDArray[np.uint64], most_bits: int = 4) -> NDArray[np.int
     for low, high in pairwise(edges.tolist()):
         piece = (hashes >> np.uint64(low)) & np.uint64(2 ** (high - low) - 1)
         order = np.argsort(piece, kind="stable")
-        starts = np.flatnonzero(np.diff(piece[order], prepend=piece[order][:1] + np.uint64(1)))
-        for members in np.split(order, starts[1:]):
-            for at in range(len(members) - 1):
-                rest = members[at + 1 :]
-                differing = (hashes[members[at]] ^ hashes[rest]).view(np.uint8).reshape(-1, 8)
-                apart = np.unpackbits(differing, axis=1).sum(1)
-                near = rest[apart <= most_bits]
-                found.append(np.stack([np.full_like(near, members[at]), near], axis=1))
+        alike, step = piece[order], 1
+        while (same := np.flatnonzero(alike[step:] == alike[:-step])).size:
+            one, other = order[same], order[same + step]
+            differing = (hashes[one] ^ hashes[other]).view(np.uint8).reshape(-1, 8)
+            near = np.unpackbits(differing, axis=1).sum(axis=1) <= most_bits
+            found.append(np.stack([one[near], other[near]], axis=1))
+            step += 1
     pairs = np.sort(np.concatenate(found), axis=1)
     return np.unique(pairs, axis=0)

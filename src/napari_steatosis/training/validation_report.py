@@ -76,6 +76,9 @@ def summary(data: Dataset) -> list[tuple[str, str]]:
         count = Counter(value or "(none)" for value in values)
         return ", ".join(f"{name}: {n}" for name, n in sorted(count.items())[:30])
 
+    def number(count: int) -> str:
+        return str(count) if count else ""
+
     patients = {one.patient for one in data if one.patient}
     rows = [
         ("samples", str(len(data))),
@@ -83,9 +86,9 @@ def summary(data: Dataset) -> list[tuple[str, str]]:
         ("sets", counted([one.split for one in data])),
         ("classes", ", ".join(data.classes)),
         ("labels", counted([one.label for one in data]) if any(o.label for o in data) else ""),
-        ("with a mask", str(sum(bool(o.mask_path or o.annotations_path) for o in data))),
-        ("with points", str(sum(bool(one.points_path) for one in data))),
-        ("with a score", str(sum(one.score is not None for one in data))),
+        ("with a mask", number(sum(bool(o.mask_path or o.annotations_path) for o in data))),
+        ("with points", number(sum(bool(one.points_path) for one in data))),
+        ("with a score", number(sum(one.score is not None for one in data))),
     ]
     return [(name, text) for name, text in rows if text]
 
@@ -122,7 +125,9 @@ def _html(value: Validation) -> str:
     sections = []
     for severity, kind in value.kinds:
         found = [one for one in value.of(kind) if one.severity == severity]
-        sections.append((severity, kind, found, _pictures(found, by_name)))
+        remedies = {one.remedy for one in found}
+        said = remedies.pop() if len(remedies) == 1 else ""
+        sections.append((severity, kind, found, said, _pictures(found, by_name)))
     return environment.get_template("validation.html").render(
         title=Path(value.data.root).name or "Dataset",
         rules=value.rules,

@@ -96,7 +96,7 @@ def _found(place: str, um_per_px: float, tile_px: int) -> Found:
     if place.lower().endswith(".csv") and not os.path.isdir(place):
         return _table(place)
     files = files_of(place)
-    tables = [name for name in files if PurePosixPath(name).name.lower() == NAME]
+    tables = [name for name in files if name.rpartition("/")[2].lower() == NAME]
     if tables:
         return read_manifest(f"{place.rstrip('/')}/{min(tables, key=len)}")
     slides = list(annotated_slides(files))
