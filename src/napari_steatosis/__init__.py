@@ -36,6 +36,8 @@ PUBLIC = {
     "write": "napari_steatosis.io.write:write",
     "drawn_liver": "napari_steatosis.imaging:drawn_liver",
     "find_tissue": "napari_steatosis.imaging:find_tissue",
+    "parenchyma": "napari_steatosis.imaging.parenchyma:parenchyma",
+    "read_tissue": "napari_steatosis.pipelines.tissue:read_tissue",
     "fit_stain": "napari_steatosis.imaging:fit_stain",
     "mask_of_annotations": "napari_steatosis.imaging:mask_of_annotations",
     "mask_of_polygons": "napari_steatosis.imaging:mask_of_polygons",

@@ -22,6 +22,7 @@ from .panel import Panel, Rows
 from .pixel_size import PixelSize
 from .stain_field import stain_field
 from .steps import run_steps
+from .tissue_layers import tissue_field, tissue_in
 from .view import Focus, camera_of, shapes_um, view_um
 from .warm_up import start_warm_up
 
@@ -76,6 +77,7 @@ class AnalyseForm(Container):
         self.region = ComboBox(label="Region", choices=[WHOLE, VIEW, SHAPES])
         self.shapes = ComboBox(label="Shapes", choices=self._shapes, nullable=True)
         self.exclude = ComboBox(label="Leave out", choices=self._shapes, nullable=True)
+        self.tissue = tissue_field(self.viewer)
         self.folder = FileEdit(label="Results folder", mode="d", nullable=True, value=None)
         self.replace = CheckBox(text="Replace earlier results there", value=False)
         self.run = PushButton(text="Run")
@@ -86,7 +88,7 @@ class AnalyseForm(Container):
         self._rows.add(self.pixel_size, self.scale_source)
         self.stain = stain_field()
         fields = (self.model, *self._own_fields(), self.stain, self.region, self.shapes)
-        for widget in (*fields, self.exclude, self.folder):
+        for widget in (self.tissue, *fields, self.exclude, self.folder):
             self._rows.add(widget)
         self._rows.add(self.replace)
         buttons = Container(widgets=[self.run, self.cancel], layout="horizontal", labels=False)
@@ -144,7 +146,7 @@ class AnalyseForm(Container):
         return shapes_among(self.viewer.layers)
 
     def _layers_changed(self, _: Any = None) -> None:
-        for chooser in (self.slide, self.shapes, self.exclude):
+        for chooser in (self.slide, self.shapes, self.exclude, self.tissue):
             chooser.reset_choices()
         if self.slide.value is None and (slides := self._slides()):
             self.slide.value = slides[-1][1]
@@ -193,6 +195,7 @@ class AnalyseForm(Container):
             str(self.model.value),
             region=mask_of_polygons(outlines) if outlines else None,
             exclude=mask_of_polygons(left_out) if left_out else None,
+            tissue=tissue_in(self.tissue.value, self.slide.value, slide),
             store=folder and Path(folder) / f"{stem(slide)}.zarr",
             overwrite=bool(self.replace.value),
             stain=self.stain.value,

@@ -223,21 +223,24 @@ def prediction_over(prediction: Prediction, image: napari.layers.Image, slide: F
     slide : Frame
         Of the slide's level 0.
     """
-    frame = prediction.frame
+    options = {**_look(prediction), **placed_over(prediction.frame, image, slide)}
+    return *_levels(prediction), options, "labels"
+
+
+def placed_over(frame: Frame, image: napari.layers.Image, slide: Frame) -> dict[str, Any]:
+    """Return where napari is to draw the pixels of a frame, for them to lie on a slide layer."""
     to_image = np.eye(3)
     to_image[[0, 1], [0, 1]] = np.divide(frame.um_per_px, slide.um_per_px)
     to_image[:2, 2] = slide.to_px(frame.origin_um)
-    options = {**_look(prediction), "units": image.units}
     plain = not np.any(image.rotate - np.eye(2)) and not np.any(image.shear)
     if plain and np.allclose(np.asarray(image.affine), np.eye(3)):
         scale = np.asarray(image.scale)
-        options |= {
+        return {
+            "units": image.units,
             "scale": np.diag(to_image)[:2] * scale,
             "translate": np.asarray(image.translate) + to_image[:2, 2] * scale,
         }
-    else:
-        options["affine"] = data_to_world(image) @ to_image
-    return *_levels(prediction), options, "labels"
+    return {"units": image.units, "affine": data_to_world(image) @ to_image}
 
 
 def data_to_world(layer: napari.layers.Layer) -> NDArray[np.float64]:

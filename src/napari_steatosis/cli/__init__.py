@@ -19,6 +19,7 @@ from .models import models
 from .normalise import normalise
 from .quality import quality
 from .slides import export, info, snapshot
+from .tissue import tissue
 from .train import train
 from .validate import validate
 
@@ -37,6 +38,7 @@ for command in (
     demo,
     info,
     quality,
+    tissue,
     export,
     snapshot,
     train,

@@ -30,6 +30,13 @@ RegionClass = Annotated[
 Exclude = Annotated[
     Path | None, typer.Option(help="Leave these areas out: GeoJSON, or a folder as above.")
 ]
+Tissue = Annotated[
+    Path | None,
+    typer.Option(
+        help="Tissue mask instead of finding it: what `tissue` wrote (OME-Zarr, PNG, GeoJSON), "
+        "edited or not; or a folder with one per slide."
+    ),
+]
 Resume = Annotated[
     bool, typer.Option("--resume/--overwrite", help="Take up a stopped run, or begin anew.")
 ]
@@ -42,7 +49,7 @@ Workers = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object per slide.")]
 
 Areas = Mapping[str, tuple[Path | None, Sequence[str]]]
-"""Field of a request to a place with GeoJSON, if any, and the classes to take from it."""
+"""Field of a request to a place with areas, if any, and the classes to take from it."""
 
 
 def each_slide(
@@ -71,9 +78,12 @@ def end(done: int, asked: int) -> None:
 def masks_of(slide: Slide, areas: Areas) -> dict[str, Any]:
     """Return the areas of a slide as masks, by the field of a request that they are for."""
     from ..pipelines.regions import read_regions
+    from ..pipelines.tissue import read_tissue
 
     return {
-        name: read_regions(place, slide, classes=classes)
+        name: read_tissue(place, slide)
+        if name == "tissue"
+        else read_regions(place, slide, classes=classes)
         for name, (place, classes) in areas.items()
         if place is not None
     }

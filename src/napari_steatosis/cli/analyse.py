@@ -19,6 +19,7 @@ from ._many import (
     Regions,
     Resume,
     Slides,
+    Tissue,
     Workers,
     each_slide,
     end,
@@ -53,6 +54,7 @@ def analyse(
     regions: Regions = None,
     region_class: RegionClass = None,
     exclude: Exclude = None,
+    tissue: Tissue = None,
     patients: Patients = None,
     model: Model = "steatosis-he",
     device: Device = "auto",
@@ -86,7 +88,11 @@ def analyse(
         "border": border,
         "probabilities": probabilities,
     }
-    areas = {"region": (regions, region_class or ()), "exclude": (exclude, ())}
+    areas = {
+        "region": (regions, region_class or ()),
+        "exclude": (exclude, ()),
+        "tissue": (tissue, ()),
+    }
     asked = {"um_per_px": mpp, "srgb": srgb, "swap_red_blue": swap_red_blue}
     whose = {} if patients is None else read_patients(patients)
     if scheduler is not None:  # a worker has another working directory

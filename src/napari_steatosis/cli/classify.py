@@ -18,6 +18,7 @@ from ._many import (
     Regions,
     Resume,
     Slides,
+    Tissue,
     Workers,
     each_slide,
     end,
@@ -55,6 +56,7 @@ def classify(
     regions: Regions = None,
     region_class: RegionClass = None,
     exclude: Exclude = None,
+    tissue: Tissue = None,
     device: Device = "auto",
     precision: Precision = "auto",
     stain: Stain = "auto",
@@ -83,7 +85,11 @@ def classify(
         "accept_unreadable": accept_unreadable,
         "stepping": Stepping(step, least_share, batch),
     }
-    areas = {"region": (regions, region_class or ()), "exclude": (exclude, ())}
+    areas = {
+        "region": (regions, region_class or ()),
+        "exclude": (exclude, ()),
+        "tissue": (tissue, ()),
+    }
     asked = {"um_per_px": mpp, "srgb": srgb, "swap_red_blue": swap_red_blue}
     if scheduler is not None:  # a worker has another working directory
         slides, options["model"] = [path.absolute() for path in slides], absolute_model(model)

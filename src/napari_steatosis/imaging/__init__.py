@@ -9,6 +9,7 @@ __getattr__ = lazy_names(
     {
         "drawn_liver": "napari_steatosis.imaging.phantom:drawn_liver",
         "find_tissue": "napari_steatosis.imaging.tissue:find_tissue",
+        "mask_of_labels": "napari_steatosis.imaging.mask_labels:mask_of_labels",
         "mask_of_polygons": "napari_steatosis.imaging.regions:mask_of_polygons",
         "mask_of_annotations": "napari_steatosis.imaging.regions:mask_of_annotations",
         "labels_of": "napari_steatosis.imaging.annotations:labels_of",

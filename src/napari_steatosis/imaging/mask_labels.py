@@ -17,7 +17,7 @@ COARSE_ENOUGH_UM = 4.4
 """Of a pyramid, the coarsest level with pixels up to this is taken, um."""
 
 MOST_OUTSIDE = 0.01
-"""Share of a mask that may stick out of the slide: the pixels of a mask are large."""
+"""Share of a mask that may stick out of the slide."""
 
 
 def mask_of_labels(labels: LabelImage | Prediction, slide: Slide) -> Mask:
@@ -93,8 +93,9 @@ def checked_on(mask: Mask, slide: Slide) -> Mask:
     if len(rows) == 0:
         return mask
     own = mask.frame
-    (y, x) = np.maximum(np.ceil(own.to_px(corners[0])).astype(int), 0)
-    (y_end, x_end) = np.maximum(np.floor(own.to_px(corners[1])).astype(int) + 1, 0)
+    # The last pixels of a mask may be cut by the edge of the slide.
+    (y, x) = np.maximum(np.ceil(own.to_px(corners[0])).astype(int) - 1, 0)
+    (y_end, x_end) = np.maximum(np.floor(own.to_px(corners[1])).astype(int) + 2, 0)
     inside = np.count_nonzero(mask.values[y:y_end, x:x_end])
     share = 1 - inside / np.count_nonzero(mask.values)
     if share > MOST_OUTSIDE:

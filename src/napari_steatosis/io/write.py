@@ -26,7 +26,7 @@ WRITERS = Table(
         ".zarr": "napari_steatosis.io.write_ome_zarr:write_ome_zarr",
         ".ome.tif": "napari_steatosis.io.write_ome_tiff:write_ome_tiff",
         ".ome.tiff": "napari_steatosis.io.write_ome_tiff:write_ome_tiff",
-        ".png": "napari_steatosis.io.write_snapshot:write_snapshot",
+        ".png": "napari_steatosis.io.write_picture:write_picture",
         ".svg": "napari_steatosis.io.write_snapshot:write_snapshot",
     },
 )
@@ -44,13 +44,14 @@ def write(
 
     Parameters
     ----------
-    value : Report, Reports, Annotations, Prediction, LabelImage, Slide or Snapshot
+    value : Report, Reports, Annotations, Prediction, LabelImage, Mask, Slide or Snapshot
         A `Report` as ``.csv`` or ``.parquet`` (one row per droplet; ``*_summary`` and
         ``*_tiles`` beside it), ``.json``, ``.html`` or ``.geojson``, ``.geojson.gz``
         (QuPath); `Annotations` as ``.geojson``, ``.geojson.gz``; `Reports` of several slides
         as ``.csv`` or ``.parquet`` (one row per slide, and ``*_patients``); a `Slide`,
         `Prediction` or `LabelImage` as ``.ome.tif`` or ``.ome.zarr`` (labels also into an
-        OME-Zarr image that is there); a `Snapshot` as ``.png`` or ``.svg``.
+        OME-Zarr image that is there); a `Snapshot` as ``.png`` or ``.svg``; a `Mask` as
+        ``.ome.zarr``, ``.png``, or outlines: ``.geojson``, ``.geojson.gz``.
     path : path
         What to write. Folders on the way are created.
     overwrite : bool

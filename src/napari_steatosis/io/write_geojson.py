@@ -11,9 +11,11 @@ from itertools import islice
 from pathlib import Path
 
 from ..core.annotation import Annotations
+from ..core.mask import Mask
 from ..core.report import Report
 from ._geojson.encode import FOOT, HEAD, SEPARATOR, encoded
 from ._geojson.report_outlines import outlined
+from ._masks import annotations_of_mask
 from .write import replacing
 
 BATCH = 1000
@@ -24,7 +26,7 @@ BATCHES_WAITING = 8
 
 
 def write_geojson(
-    value: Report | Annotations,
+    value: Report | Annotations | Mask,
     path: Path,
     *,
     overwrite: bool = False,
@@ -41,8 +43,8 @@ def write_geojson(
 
     Parameters
     ----------
-    value : Report or Annotations
-        Droplets and tissue, or annotations as they are.
+    value : Report, Annotations or Mask
+        Droplets and tissue, annotations as they are, or the pieces of a mask as annotations.
     path : Path
         What to write.
     overwrite : bool
@@ -54,9 +56,11 @@ def write_geojson(
     Raises
     ------
     BadValueError
-        The report has no outlines, or the pixel size of the slide's level 0 is not known.
+        The report has no outlines, the pixel size of the slide's level 0 is not known, or
+        the mask does not say which slide it is of.
     """
-    total, annotations = outlined(value, str(path))
+    given = annotations_of_mask(value, str(path)) if isinstance(value, Mask) else value
+    total, annotations = outlined(given, str(path))
     done = 0
     with replacing(path, overwrite=overwrite) as part, _sink(part, path) as put:
         put(HEAD)

@@ -16,9 +16,11 @@ from ..core.errors import BadValueError, CannotOpenError, SteatosisError
 from ..core.geometry import Region
 from ..core.grid import Grid
 from ..core.label_image import LabelImage
+from ..core.mask import Mask
 from ..core.prediction import Prediction
 from ..core.slide import Slide
 from ._finest import Finest, label_type
+from ._masks import labels_of_mask
 from ._ngff.levels import BLOCK_PX, write_pyramid
 from ._ngff.metadata import (
     ZARR_FORMATS,
@@ -35,7 +37,7 @@ OnBlock = Callable[[int, int], None]
 
 
 def write_ome_zarr(
-    value: Slide | Prediction | LabelImage,
+    value: Slide | Prediction | LabelImage | Mask,
     path: Path,
     *,
     overwrite: bool = False,
@@ -52,9 +54,9 @@ def write_ome_zarr(
 
     Parameters
     ----------
-    value : Slide, Prediction or LabelImage
-        What to write. Labels keep their integer type; of 64 bits they are stored in the
-        smallest type that holds them, and booleans as uint8.
+    value : Slide, Prediction, LabelImage or Mask
+        What to write; a mask becomes the labels ``tissue``. Labels keep their integer type; of
+        64 bits they are stored in the smallest type that holds them, and booleans as uint8.
     path : Path
         ``liver.ome.zarr``, a folder.
     overwrite : bool
@@ -88,7 +90,8 @@ def write_ome_zarr(
     with _named_in_errors(path):
         if isinstance(value, Slide):
             return [_write_slide(value, path, overwrite, version, on_block)]
-        return [_write_labels(value, path, overwrite, version, on_block)]
+        labels = labels_of_mask(value) if isinstance(value, Mask) else value
+        return [_write_labels(labels, path, overwrite, version, on_block)]
 
 
 def _write_slide(

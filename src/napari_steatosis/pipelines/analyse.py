@@ -108,6 +108,8 @@ class Request:
         Analyse only tissue inside (`mask_of_polygons`).
     exclude : Mask, optional
         Leave this out of numerator and denominator.
+    tissue : Mask, optional
+        Where the tissue is, edited or `parenchyma`; None finds it.
     store : path, optional
         Results store; None keeps the class map in memory.
     overwrite : bool
@@ -131,6 +133,7 @@ class Request:
     model: str | Model = DEFAULT_MODEL
     region: Mask | None = None
     exclude: Mask | None = None
+    tissue: Mask | None = None
     store: str | Path | Callable[[Plan | CellPlan], Path] | None = None
     overwrite: bool = False
     device: str = "auto"
@@ -204,9 +207,12 @@ def prepared(request: Request, client: Any) -> Generator[Stage | Share, None, Pr
     -------
     Model, Mask, StainTransform or None
     """
+    from ..imaging.mask_labels import checked_on
     from ..models import load_model
 
     request.slide.frame()  # a missing pixel size is asked for before anything is computed
+    if request.tissue is not None:
+        checked_on(request.tissue, request.slide)
     if isinstance(request.model, str):
         yield Stage(f"Loading the model {request.model}")
         model: Model = load_model(request.model, device=request.device, precision=request.precision)
@@ -215,8 +221,11 @@ def prepared(request: Request, client: Any) -> Generator[Stage | Share, None, Pr
     if client is not None:
         yield Stage("Asking the workers")
         model = model_on(client, model)
-    yield Stage("Finding tissue")
-    within = yield from tissue_shares(request.slide)
+    if request.tissue is None:
+        yield Stage("Finding tissue")
+        within = yield from tissue_shares(request.slide)
+    else:
+        within = request.tissue
     asked = method_of(request.slide, model.spec, request.stain)
     if asked is not None:
         yield Stage(f"Fitting the stain: {asked[0]}")

@@ -6,7 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.report import Measurement
-from ._evidence import SQUARE_UM, Evidence
+from ._evidence import Evidence
+from ._origin import denominator_of
+from ._squares import SQUARE_UM
 
 FEWEST_SQUARES = 8
 """With fewer squares of tissue no interval is given."""
@@ -28,17 +30,19 @@ def fat_area(evidence: Evidence) -> tuple[Measurement, ...]:
     """
     used = evidence.squares.analysed > 0
     analysed = evidence.squares.analysed[used].astype(np.int64)
-    fat = evidence.squares.fat[used].astype(np.int64)
+    fat = evidence.squares.found[used].astype(np.int64)
     total = int(analysed.sum())
+    denominator = denominator_of(evidence.prediction)
+    here = f" (here: {denominator})" if denominator else ""
     return (
         Measurement(
             "fat_area_fraction",
             100 * int(fat.sum()) / total if total else float("nan"),
             "%",
             "Area of fat divided by the analysed area of tissue; fat is inside the "
-            "denominator, glass and excluded regions are not. Fat of any size counts. Interval: "
-            f"bootstrap over squares of {SQUARE_UM:g} um. A share of area, not of hepatocytes: "
-            "not comparable with 5/33/66 % grades.",
+            f"denominator, glass and excluded regions are not{here}. Fat of any size counts. "
+            f"Interval: bootstrap over squares of {SQUARE_UM:g} um. A share of area, not of "
+            "hepatocytes: not comparable with 5/33/66 % grades.",
             ratio_interval(100 * fat, analysed),
             len(fat),
         ),
@@ -47,7 +51,7 @@ def fat_area(evidence: Evidence) -> tuple[Measurement, ...]:
             evidence.tissue_mm2,
             "mm^2",
             "Area that was analysed: tissue, with its fat; glass, excluded regions and tiles "
-            "that could not be read are left out.",
+            f"that could not be read are left out{here}.",
         ),
         Measurement("fat_area", evidence.fat_mm2, "mm^2", "Area of fat of any size."),
     )
