@@ -17,38 +17,13 @@ from .digest import digest
 from .errors import BadValueError
 from .geometry import Region
 from .manifest_rows import COLUMNS, EXTRA_COLUMNS, row_of
+from .marks import Marks
 
 IGNORE = 255
 """Value of a mask where nobody said what there is: in no loss and in no score."""
 
 Severity = Literal["error", "warning", "note"]
 SplitBy = Literal["patient", "official", "image"]
-
-
-@dataclass(frozen=True, eq=False)
-class Marks:
-    """Points that somebody set on an image, each with a label.
-
-    Parameters
-    ----------
-    places : (n, 2) float64
-        (row, column) in px of the image, pixel centres at whole numbers.
-    labels : tuple of str
-        What each marks, ``"steatosis"``; of the same length.
-
-    Examples
-    --------
-    >>> Marks(np.zeros((2, 2)), ("fat", "vessel")).classes
-    {'fat': 1, 'vessel': 1}
-    """
-
-    places: NDArray[np.float64]
-    labels: tuple[str, ...]
-
-    @property
-    def classes(self) -> dict[str, int]:
-        """Label to the number of its points, in order of appearance."""
-        return dict(Counter(self.labels))
 
 
 class SampleSource(Protocol):
@@ -135,6 +110,13 @@ class Sample:
         Size of a pixel, um; None where unknown.
     stain, modality, site : str
         ``"H&E"``, ``"histology"`` or ``"ultrasound"``, hospital; empty where unknown.
+
+    Examples
+    --------
+    >>> tile = ArraySource(np.zeros((4, 6, 3), np.uint8), np.ones((4, 6), np.uint8))
+    >>> one = Sample("drawn", tile, patient="P1", um_per_px=0.5)
+    >>> one.image().shape, int(one.mask().sum()), one.points(), one.group
+    ((4, 6, 3), 24, None, 'P1')
     """
 
     name: str

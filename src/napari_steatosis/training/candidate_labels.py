@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ..core.dataset import IGNORE, Marks, Sample
+from ..core.dataset import IGNORE, Sample
 from ..core.errors import BadValueError
+from ..core.marks import Marks
 from ..models.classical.candidates import Labels, find_candidates
 from ..models.classical.descriptors import describe, table
 from ..models.classical.model import ClassicalRule

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...core.annotation import Annotation, Annotations
-from ...core.dataset import Marks
 from ...core.errors import BadValueError, CannotOpenError
+from ...core.marks import Marks
 from ..annotations import open_annotations
 from .places import inside, read_bytes
 from .tables import Rows, read_table

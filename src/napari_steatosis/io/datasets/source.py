@@ -8,8 +8,9 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from ...core.dataset import IGNORE, Marks, Sample
+from ...core.dataset import IGNORE, Sample
 from ...core.errors import BadValueError
+from ...core.marks import Marks
 from ...core.plane import Plane
 from .areas import Areas, areas_at, draw_mask, level_0
 from .coding import MaskCoding, find_coding
