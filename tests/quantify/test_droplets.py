@@ -121,7 +121,7 @@ def test_small_regions_are_no_droplets_but_are_fat():
     classes[30:35, 30:35] = 2  # 6.25 um^2
     evidence = Evidence.gather(prediction_of(classes))
     assert evidence.droplets["area_um2"].tolist() == [6.25]
-    assert evidence.squares.fat.sum() == 29
+    assert evidence.squares.found.sum() == 29
 
 
 def test_macro_is_from_the_cut_on():

@@ -34,7 +34,7 @@ def test_squares_add_up_whatever_the_rows_read_at_once():
             for column in range(3):
                 part = classes[512 * row : 512 * (row + 1), 512 * column : 512 * (column + 1)]
                 assert squares.analysed[row, column] == np.count_nonzero(part)
-                assert squares.fat[row, column] == np.count_nonzero(part == 2)
+                assert squares.found[row, column] == np.count_nonzero(part == 2)
 
 
 def test_the_square_has_the_same_size_in_the_tissue_at_any_resolution():

@@ -38,6 +38,7 @@ MODELS = Table(
         "cnn-rnn": "napari_steatosis.models.cnn_rnn:CnnRnn",
         "cnn-fc": "napari_steatosis.models.cnn_rnn:CnnFc",
         "cnn-lstm-attention": "napari_steatosis.models.cnn_lstm_attention:CnnLstmAttention",
+        "fibrosis-hue": "napari_steatosis.models.fibrosis_hue:FibrosisHue",
     },
 )
 """Architecture to the class that builds it."""

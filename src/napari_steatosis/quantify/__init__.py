@@ -20,6 +20,7 @@ __getattr__ = lazy_names(
     __name__,
     {
         "measure": "napari_steatosis.quantify._measure:measure",
+        "measure_fibrosis": "napari_steatosis.quantify.fibrosis:measure_fibrosis",
         "measure_classes": "napari_steatosis.quantify._classes:measure_classes",
         "Evidence": "napari_steatosis.quantify._evidence:Evidence",
     },

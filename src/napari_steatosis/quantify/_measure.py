@@ -12,9 +12,10 @@ from ..core.prediction import Prediction
 from ..core.report import Measurement, Report
 from . import MEASURES
 from ._droplets import DropletRule
-from ._evidence import SQUARE_UM, Evidence
+from ._evidence import Evidence
 from ._origin import scale_source_of, title_of
 from ._outlines import trace_droplets
+from ._squares import SQUARE_UM
 from ._tiles import tile_table
 from .fat_area import FEWEST_SQUARES
 

@@ -21,7 +21,7 @@ def tile_table(evidence: Evidence) -> Columns:
     squares, frame = evidence.squares, evidence.frame
     rows, columns = np.nonzero(squares.analysed)
     tissue = squares.analysed[rows, columns].astype(np.int64)
-    fat = squares.fat[rows, columns].astype(np.int64)
+    fat = squares.found[rows, columns].astype(np.int64)
     side = np.array(squares.side_px)
     first = np.stack([rows, columns], axis=1) * side
     end = np.minimum(first + side, evidence.prediction.shape)

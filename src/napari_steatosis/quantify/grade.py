@@ -101,15 +101,15 @@ def _by_square(evidence: Evidence) -> tuple[NDArray[np.int64], NDArray[np.int64]
     small, large = evidence.hepatocytes, evidence.squares
     full = small.side_px[0] * small.side_px[1]
     rows, columns = np.nonzero(small.analysed >= MOSTLY * full)
-    fat_um2 = small.fat[rows, columns] * evidence.frame.um2_per_px
+    fat_um2 = small.found[rows, columns] * evidence.frame.um2_per_px
     fatty = (fat_um2 > 0) & (fat_um2 >= evidence.rule.smallest_um2)
     middle = [
         (place * own + own // 2) // other
         for place, own, other in zip((rows, columns), small.side_px, large.side_px, strict=True)
     ]
-    index = np.minimum(middle[0], large.fat.shape[0] - 1) * large.fat.shape[1]
-    index += np.minimum(middle[1], large.fat.shape[1] - 1)
-    below = np.bincount(index, minlength=large.fat.size)
-    above = np.bincount(index[fatty], minlength=large.fat.size)
+    index = np.minimum(middle[0], large.found.shape[0] - 1) * large.found.shape[1]
+    index += np.minimum(middle[1], large.found.shape[1] - 1)
+    below = np.bincount(index, minlength=large.found.size)
+    above = np.bincount(index[fatty], minlength=large.found.size)
     used = below > 0
     return above[used], below[used]

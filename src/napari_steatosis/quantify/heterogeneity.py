@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.report import Measurement
-from ._evidence import SQUARE_UM, Evidence
+from ._evidence import Evidence
+from ._squares import SQUARE_UM
 from .fat_area import FEWEST_SQUARES, SEED
 
 MOSTLY = 0.5
@@ -60,7 +61,7 @@ def square_fractions(evidence: Evidence) -> NDArray[np.float64]:
     """Return the fat area fraction, %, of every square that was analysed for the most part."""
     squares = evidence.squares
     used = squares.analysed >= MOSTLY * squares.side_px[0] * squares.side_px[1]
-    found: NDArray[np.float64] = 100 * squares.fat[used] / squares.analysed[used]
+    found: NDArray[np.float64] = 100 * squares.found[used] / squares.analysed[used]
     return found
 
 
