@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,12 @@ from torch import Tensor
 from ..core.errors import ModelFileError
 
 SUFFIXES = (".safetensors", ".pth", ".pt", ".bin", ".ckpt", ".tar")
+DAMAGE = (
+    *(pickle.UnpicklingError, EOFError, OSError, RuntimeError, ValueError, struct.error),
+    *(LookupError, AttributeError, TypeError, AssertionError, MemoryError),
+)
+"""What reading a damaged file of ``torch.save`` may raise."""
+
 INSIDE = ("state_dict", "model_state_dict", "model", "state_dict_ema", "model_ema")
 """Under these names checkpoints keep the weights beside other things."""
 
@@ -49,8 +56,8 @@ def read_weights(path: Path) -> dict[str, Tensor]:
 def _unpickled(path: Path) -> Any:
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, ValueError, EOFError, OSError) as error:
-        said = str(error).strip().splitlines()[0][:200]
+    except DAMAGE as error:
+        said = f"{type(error).__name__}: {error}".splitlines()[0][:200]
         raise ModelFileError(
             f"{path} is not opened ({said}). It is damaged, or it holds Python objects besides "
             f"tensors, which could run any code. Whoever made it can save its state_dict() with "

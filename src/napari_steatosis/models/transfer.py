@@ -296,12 +296,14 @@ def _some(names: Sequence[str]) -> str:
 def _last_block(backbone: nn.Module) -> list[nn.Module]:
     """Return the parts that come after the second coarsest map, in the order of their making."""
     levels = level_names(backbone) if hasattr(backbone, "feature_info") else []
-    if len(levels) < 2:
-        last = last_child(backbone)
-        return [backbone.get_submodule(last)] if last else []
     names = [name for name, _ in backbone.named_modules()]
-    later = names[names.index(levels[-2]) + 1 :]
-    return [backbone.get_submodule(n) for n in later if not n.startswith(f"{levels[-2]}.")]
+    for level in reversed(levels[:-1]):
+        later = names[names.index(level) + 1 :]
+        parts = [backbone.get_submodule(n) for n in later if not n.startswith(f"{level}.")]
+        if any(next(part.parameters(), None) is not None for part in parts):
+            return parts  # else only pooling lies between the two, as in VGG
+    last = last_child(backbone)
+    return [backbone.get_submodule(last)] if last else []
 
 
 def _keep_still(network: nn.Module, _: Any) -> None:
