@@ -22,6 +22,9 @@ CORE = 0.8
 CORE_UM = 4.0
 """How far "near by" reaches, um."""
 
+AROUND_PX = 15
+"""Side of the square whose colours order pixels of equal depth, px."""
+
 STEPS = 64
 """Steps of depth per px where depths are compared."""
 
@@ -182,11 +185,25 @@ def _flooded(white: NDArray[np.bool_], rgb: NDArray[np.uint8], um_per_px: float)
         deepest = _highest(deepest) * opened
     core = opened & (depth >= LEAST_DEPTH_PX) & (steps >= CORE * deepest.astype(np.float32))
     seeds, _ = ndimage.label(core, EIGHT)
-    # Equals are flooded in the order of a queue, which other tiles do not share: their own
-    # colours put pixels into an order that all tiles agree on.
-    order = rgb.astype(np.int32) @ np.array([7, 11, 13], np.int32)
-    flooded = watershed(order * 1e-7 - depth, seeds, mask=opened, connectivity=2)
+    flooded = watershed(_unequal(rgb) - depth, seeds, mask=opened, connectivity=2)
     return flooded.astype(np.int32)
+
+
+def _unequal(rgb: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Return what is added to depths so that hardly any two pixels are equally deep.
+
+    Equals are flooded in the order of a queue, which other tiles do not share. The colours
+    around a pixel and its place in a square of 8 px put pixels into an order that all tiles
+    agree on; what they add is far less than any step of the depth.
+    """
+    colours = rgb.astype(np.int64) @ np.array([7, 11, 13])
+    far = AROUND_PX // 2
+    total = np.pad(colours, ((far + 1, far), (far + 1, far))).cumsum(0).cumsum(1)
+    size = AROUND_PX
+    around = total[size:, size:] - total[:-size, size:] - total[size:, :-size]
+    around += total[:-size, :-size]
+    rows, columns = np.ogrid[: rgb.shape[0], : rgb.shape[1]]
+    return around * 1e-10 + (rows % 8 * 8 + columns % 8) * 1e-6
 
 
 def _highest(values: NDArray[np.uint16]) -> NDArray[np.uint16]:

@@ -66,6 +66,9 @@ class Linear:
 
     numbers: Numbers
 
+    def __post_init__(self) -> None:
+        _need(self.numbers, "mean", "scale", "weight", "bias")
+
     def scores(self, x: Doubles) -> Doubles:
         """Map descriptors to probabilities."""
         standard = (x - self.numbers["mean"]) / self.numbers["scale"]
@@ -85,6 +88,10 @@ class Kernel:
     """
 
     numbers: Numbers
+
+    def __post_init__(self) -> None:
+        names = ("mean", "scale", "gamma", "vectors", "dual", "offset", "weight", "bias")
+        _need(self.numbers, *names)
 
     def decisions(self, x: Doubles) -> Doubles:
         """Map descriptors to the distance from the border of each machine, ``(n, machine)``."""
@@ -204,6 +211,11 @@ LEARNERS: dict[str, Any] = {
     "random-forest": Forest,
 }
 """Classifier to what computes it."""
+
+
+def _need(numbers: Numbers, *names: str) -> None:
+    if missing := [name for name in names if name not in numbers]:
+        raise KeyError(missing[0])
 
 
 def _linked(raw: Doubles) -> Doubles:
