@@ -235,6 +235,9 @@ def in_double_precision(fitted: Any, pixels: NDArray[np.uint8]) -> NDArray[np.fl
         lab = (lab - fitted.mean) * factors + fitted.reference.mean
         new = white * _rgb_of_lab(lab)
     if fitted.spares_white:
+        least = np.minimum(np.log(white / np.maximum(pixels, 1)).max(1, keepdims=True), 0.35)
+        after = np.log(white / np.maximum(new, 1)).max(1, keepdims=True)
+        new = new * np.exp(np.minimum(after - least, 0))
         rise = np.clip((density.max(1, keepdims=True) - 0.15) / 0.2, 0, 1)
         new = pixels + rise**2 * (3 - 2 * rise) * (np.clip(new, None, 1e4) - pixels)
     return np.clip(new, 0, 255)

@@ -137,7 +137,8 @@ def recolour(
     """Change the colour of stained pixels and leave white ones as they are.
 
     A pixel whose density is below `CLEAR` in every channel passes unchanged; from there to
-    `TINTED` old and new colour are mixed, so that droplets get no rim.
+    `TINTED` old and new colour are mixed, so that droplets get no rim. Nor does a stained pixel
+    become white: its new colour is no paler than the old one, or than `TINTED`.
 
     Parameters
     ----------
@@ -173,6 +174,8 @@ def recolour(
             out[start : start + CHUNK] = old.T
             continue
         new = change(old)
+        if spare_white:
+            _keep_from_white(new, old, white)
         weight = share * np.float32(1 / 255)
         for channel, before in zip(new, old.astype(np.float32), strict=True):
             channel -= before
@@ -183,6 +186,28 @@ def recolour(
         np.minimum(new, 255, out=new)
         out[start : start + CHUNK] = new.astype(np.uint8).T
     return out.reshape(rgb.shape)
+
+
+def combined(matrix: NDArray[np.float32], channels: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return ``matrix @ channels`` for ``(3, n)`` channels, each column for itself.
+
+    The last bit of a matrix product depends on how many columns there are; here it does not, so
+    that a colour becomes the same colour in every tile.
+    """
+    mixed = np.empty_like(channels)
+    for row, out in zip(matrix, mixed, strict=True):
+        np.multiply(channels[0], row[0], out=out)
+        out += row[1] * channels[1]
+        out += row[2] * channels[2]
+    return mixed
+
+
+def _keep_from_white(new: NDArray[np.float32], old: NDArray[np.uint8], white: ArrayLike) -> None:
+    """Darken new colours that are paler than both the old one and `TINTED`, in place."""
+    level = np.asarray(white, np.float32)[:, None]
+    before = -np.log((np.maximum(old, 1) / level).min(axis=0))
+    after = -np.log((np.maximum(new, 1) / level).min(axis=0))
+    new *= np.exp(np.minimum(after - np.minimum(before, TINTED), 0)).astype(np.float32)
 
 
 @lru_cache(maxsize=8)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..core.errors import BadValueError
 from .colour_table import table_of
-from .optics import recolour
+from .optics import combined, recolour
 from .references import Reference, Vector
 from .stain_findings import MOST, of_colour, of_factors
 from .stain_method import Method, as_json
@@ -88,8 +88,8 @@ class Reinhard:
             light = np.empty(pixels.shape, np.float32)
             for channel in range(3):
                 linear[channel].take(pixels[channel], out=light[channel], mode="clip")
-            root = matrix @ _root(FORTH @ light) + offset
-            return white * _display(np.clip(BACK @ _unroot(root), 0, 1))
+            root = combined(matrix, _root(combined(FORTH, light))) + offset
+            return white * _display(np.clip(combined(BACK, _unroot(root)), 0, 1))
 
         return recolour(rgb, self.white, change, spare_white=self.spares_white)
 

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..core.errors import BadValueError
 from .colour_table import table_of
-from .optics import density_table, recolour
+from .optics import combined, density_table, recolour
 from .references import Reference, Vector, pair_of
 from .stain_findings import MOST, of_factors, of_vectors
 from .stain_method import as_json
@@ -81,7 +81,7 @@ class TwoStains:
             density = np.empty(pixels.shape, np.float32)
             for channel in range(3):
                 table[channel].take(pixels[channel], out=density[channel], mode="clip")
-            light = matrix @ density
+            light = combined(matrix, density)
             np.exp(light, out=light)
             return np.multiply(light, white, out=light)
 
