@@ -23,7 +23,7 @@ def findings_of_all(data: Dataset, facts: Sequence[Facts], limits: Limits) -> It
     yield from _of_classes(data)
     yield from _of_patients(data)
     yield from _of_masks(data, facts)
-    yield from _of_scale(data)
+    yield from _of_scale(data, limits)
     yield from copies(data, facts, limits)
     if data.image_level:
         yield Finding("image_level", "warning", "", IMAGE_LEVEL)
@@ -106,14 +106,15 @@ def _of_masks(data: Dataset, facts: Sequence[Facts]) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-def _of_scale(data: Dataset) -> Iterator[Finding]:
+def _of_scale(data: Dataset, limits: Limits) -> Iterator[Finding]:
     sizes = {one.um_per_px for one in data if one.um_per_px}
     unknown = sum(one.um_per_px is None for one in data)
     radiology = all(one.modality.lower() == "ultrasound" for one in data)
     if unknown and not radiology:
         yield Finding(
             "no_pixel_size", "warning", "", f"Of {unknown} of {len(data)} images no pixel size is "
-            "known.", "State it (um_per_px, or the column mpp): droplets are measured in um.",
+            f"known; to find tissue {limits.um_per_px:g} um was taken.",
+            "State it (um_per_px, or the column mpp): droplets are measured in um.",
         )  # fmt: skip
     if sizes and max(sizes) > 1.1 * min(sizes):
         yield Finding(

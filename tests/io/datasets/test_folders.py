@@ -87,6 +87,30 @@ def test_a_zip_and_a_zip_inside_it_are_read_without_being_unpacked(tmp_path: Pat
     assert sorted(tmp_path.rglob("*")) == before
 
 
+def test_the_hepass_set_as_it_is_downloaded(tmp_path: Path):
+    inside = tmp_path / "HEPASS_algorithm_dataset"
+    for n in range(3):
+        name = f"100100{n}_{n}.png"
+        save(tmp_path / "train" / "TRAIN" / name, tissue(n))
+        save(tmp_path / "manual" / name, mask_of(tissue(n)))
+        save(tmp_path / "test" / "TEST" / f"200{name}", tissue(10 + n))
+    for source, target in (
+        ("train", "Original Images/TRAIN.zip"),
+        ("test", "Original Images/TEST.zip"),
+        ("manual", "Manual annotations/TRAIN.zip"),
+    ):
+        (inside / target).parent.mkdir(parents=True, exist_ok=True)
+        zipped(tmp_path / source, inside / target)
+    (tmp_path / "whole").mkdir()
+    inside.rename(tmp_path / "whole" / inside.name)
+    whole = zipped(tmp_path / "whole", tmp_path / "HEPASS.zip")
+    for root in (tmp_path / "whole", whole):
+        data = st.open_dataset(root)
+        assert [len(data.where(split=one)) for one in ("train", "test")] == [3, 3]
+        assert masks_are_true(data.where(split="train"))
+        assert not any(one.mask_path for one in data.where(split="test"))
+
+
 def test_a_zip_beside_its_unpacked_folder_counts_once(tmp_path: Path):
     save(tmp_path / "TRAIN_extracted" / "TRAIN" / "1001001_16.png", tissue(1))
     zipped(tmp_path / "TRAIN_extracted", tmp_path / "TRAIN.zip")

@@ -99,9 +99,17 @@ def rgb_of(stored: Stored, path: str) -> NDArray[np.uint8]:
 
 
 def _picture(data: bytes) -> Stored:
-    from PIL import Image, ImageOps
+    from PIL import Image, ImageOps, UnidentifiedImageError
 
-    with Image.open(io.BytesIO(data), formats=FORMATS) as opened:
+    try:
+        opening = Image.open(io.BytesIO(data), formats=FORMATS)
+    except UnidentifiedImageError:
+        seen = f"it begins with {data[:8]!r}" if data else "it is empty"
+        raise CannotOpenError(
+            f"{seen}: no PNG, JPEG, TIFF, BMP or WebP picture that can be decoded. Copy it again "
+            f"from its origin."
+        ) from None
+    with opening as opened:
         if opened.width * opened.height > LARGEST_PX:
             raise CannotOpenError(f"it has {opened.width} x {opened.height} px: open it as a slide")
         image = opened if opened.format == "PNG" else ImageOps.exif_transpose(opened)
