@@ -244,8 +244,8 @@ class TissueForm(Container):
     def _drop_preview(self) -> None:
         if self.preview_layer is not None and self.preview_layer in self.viewer.layers:
             self.viewer.layers.remove(self.preview_layer)
+            self.status.setText("")
         self.preview_layer = None
-        self.status.setText("")
 
     # The mask
 

@@ -62,9 +62,6 @@ def grown_within(values: NDArray[np.bool_], bits: NDArray[np.uint8], steps: int)
     >>> values.tolist()
     [[True, True, True, False]]
     """
-    from scipy.ndimage import binary_dilation, generate_binary_structure
-
-    shapes = [generate_binary_structure(2, 1 + number % 2) for number in range(steps)]
     height, width = values.shape
     rows = max(4 * steps, STRIP_PX // width)
     above = values[:0].copy()
@@ -77,9 +74,23 @@ def grown_within(values: NDArray[np.bool_], bits: NDArray[np.uint8], steps: int)
         if not grown.any() or grown.all():
             continue
         free = np.unpackbits(bits[first:last], axis=1, count=width).view(bool)
-        for shape in shapes:
-            grown |= binary_dilation(grown, shape) & free
+        for number in range(steps):
+            reached = _spread(grown, corners=number % 2 == 1) & free & ~grown
+            if not reached.any():
+                break
+            grown |= reached
         values[y:end] = grown[y - first : end - first]
+
+
+def _spread(yes: NDArray[np.bool_], *, corners: bool) -> NDArray[np.bool_]:
+    """Return a map grown by a pixel: several times faster than ``binary_dilation``."""
+    wide = yes.copy()
+    wide[1:] |= yes[:-1]
+    wide[:-1] |= yes[1:]
+    beside = wide.copy() if corners else yes
+    wide[:, 1:] |= beside[:, :-1]
+    wide[:, :-1] |= beside[:, 1:]
+    return wide
 
 
 def drop_small(

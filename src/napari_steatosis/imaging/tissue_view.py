@@ -13,7 +13,7 @@ from ..core.slide import Slide, virtual_levels
 from ._stain_evidence import Light
 from .tissue import FINE_UM, USUAL, TissueRule, tissue_steps
 
-MOST_PX = 2_500_000
+MOST_PX = 1_500_000
 """Pixels that are looked at: so many are judged anew in a fraction of a second."""
 
 

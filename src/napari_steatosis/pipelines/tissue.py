@@ -12,6 +12,7 @@ from ..core.slide import Slide
 from ..imaging.mask_labels import checked_on, mask_of_labels
 from ..io import open_labels
 from ..io._masks import NAME, open_mask_picture
+from ..io._ngff.read import recognises
 from .analyse import stem
 from .regions import SUFFIXES as OUTLINES
 from .regions import read_regions
@@ -65,7 +66,7 @@ def read_tissue(place: str | os.PathLike[str], slide: Slide) -> Mask:
 
 
 def _file(place: Path, slide: Slide) -> Path:
-    if not place.is_dir() or place.name.lower().endswith(".zarr"):
+    if not place.is_dir() or recognises(place) or place.name.lower().endswith(".zarr"):
         return place
     names = [f"{stem(slide)}{suffix}" for suffix in SUFFIXES]
     there = [place / name for name in names if (place / name).exists()]
@@ -77,7 +78,7 @@ def _file(place: Path, slide: Slide) -> Path:
 
 
 def _labels(path: Path) -> LabelImage:
-    found = open_labels(path)
+    found: tuple[LabelImage, ...] = open_labels(path)
     named = [one for one in found if one.name == NAME] or list(found)
     if len(named) != 1:
         there = ", ".join(one.name for one in found) or "none"
