@@ -1,0 +1,106 @@
+"""What every row of MODELS says of its parts, and what tiles change where a network sees all."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from napari_steatosis.core.geometry import Region
+from napari_steatosis.core.model import ModelSpec
+from napari_steatosis.imaging import drawn_liver
+from napari_steatosis.models import MODELS, PUBLISHED, build
+
+torch = pytest.importorskip("torch")
+
+SEE_ALL = {"hybrid-convformer": {"dim": 32, "depth": 1, "heads": 4}}
+"""Segmenters without a reach, and parameters that make them quick."""
+
+
+NO_LAYERS = {"fibrosis-hue": "thresholds of hue and saturation"}
+"""Rows that have no maps of features, and why."""
+
+
+@pytest.fixture(scope="module", params=[row for row in MODELS if row not in NO_LAYERS])
+def network(request):
+    torch.manual_seed(0)
+    return build(request.param).eval()
+
+
+def test_the_parts_it_names_are_there(network):
+    for name in (*network.backbone_names, *network.head_names, *network.cam_layers):
+        assert (
+            next(network.get_submodule(name).parameters(), None) is not None or "features" in name
+        )
+    assert network.cam_layers
+
+
+def test_explanations_get_a_map_and_a_gradient_of_it(network):
+    """One for each layer it names, in evaluation."""
+    maps = {}
+    for name in network.cam_layers:
+        network.get_submodule(name).register_forward_hook(
+            lambda _, __, found, name=name: maps.update({name: found})
+        )
+    side = 2 * network.stride_px
+    rgb = torch.from_numpy(np.random.default_rng(0).uniform(0, 200, (1, 3, side, side))).float()
+    logits = network(rgb)
+    found = torch.autograd.grad(logits.square().sum(), list(maps.values()))
+    assert list(maps) == list(network.cam_layers)
+    for values, gradient in zip(maps.values(), found, strict=True):
+        assert values.ndim == 4
+        assert values.shape[1] >= 8
+        assert gradient.isfinite().all()
+        assert gradient.abs().max() > 0
+
+
+def test_evaluation_is_deterministic(network):
+    side = 2 * network.stride_px
+    rgb = torch.from_numpy(np.random.default_rng(0).uniform(0, 200, (1, 3, side, side))).float()
+    with torch.inference_mode():
+        assert torch.equal(network(rgb), network(rgb))
+
+
+@pytest.mark.parametrize("row", PUBLISHED)
+def test_what_was_published_can_be_built(row: str):
+    with torch.device("meta"):
+        assert build(row, classes=5, **PUBLISHED[row]).stride_px > 0
+
+
+def test_every_segmenter_without_a_reach_is_listed_here():
+    rows = [row for row in MODELS if getattr(MODELS[row], "task", "") != "classification"]
+    assert {row for row in rows if getattr(MODELS[row], "reach_px", 0) is None} == set(SEE_ALL)
+
+
+@pytest.mark.parametrize("row", SEE_ALL)
+def test_tiles_of_one_that_sees_all_differ_by_no_more_than_is_measured(row: str):
+    from napari_steatosis.models._torch import TorchModel
+    from napari_steatosis.models.reach import tile_tolerance
+    from napari_steatosis.pipelines.segment import segment
+
+    torch.manual_seed(0)
+    network = build(row, **SEE_ALL[row])
+    torch.nn.init.normal_(network.head.weight, 0.0, 0.3)  # so that probabilities are not all 0.5
+    spec = ModelSpec(
+        name="untrained",
+        architecture=row,
+        task="segmentation",
+        classes=("tissue", "fat"),
+        um_per_px=0.5,
+        tile_px=128,
+        halo_px=32,
+        multiple_px=network.stride_px,
+        context="tile",
+        parameters=SEE_ALL[row],
+    )
+    model = TorchModel(network, spec, device="cpu", precision="fp32")
+    slide = drawn_liver(256, 384, seed=3, glass=False)
+    halo = spec.halo_px
+    padded = slide.read(Region(y=-halo, x=-halo, height=256 + 2 * halo, width=384 + 2 * halo))
+    model.spec = replace(spec, tolerance=tile_tolerance(model, padded[None]))
+    assert 1e-4 < model.spec.tolerance < 0.5
+    whole = model.predict(padded[None])[0, 1, halo:-halo, halo:-halo]
+    found = segment(slide, model, tile_px=128, probabilities=True)
+    fat = np.asarray(found.probabilities[0][1]) / 255
+    assert 1e-4 < np.abs(fat - whole).max() <= model.spec.tolerance + 0.5 / 255 + 1e-5
