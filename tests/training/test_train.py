@@ -80,7 +80,8 @@ def test_the_model_is_that_of_the_best_epoch(tmp_path: Path):
         best.scores["jaccard"], abs=1e-5
     )
     assert rows[-1].scores["validation"]["jaccard"][0] == pytest.approx(
-        best.scores["jaccard"], abs=0.02  # weights are stored in half precision
+        best.scores["jaccard"],
+        abs=0.02,  # weights are stored in half precision
     )
 
 
@@ -261,8 +262,13 @@ FAULTS = {
     ),
     "no positives": (
         Dataset(
-            (Sample("x", ArraySource(np.zeros((40, 40, 3), np.uint8), np.zeros((40, 40), np.uint8)),
-                    um_per_px=0.5),),
+            (
+                Sample(
+                    "x",
+                    ArraySource(np.zeros((40, 40, 3), np.uint8), np.zeros((40, 40), np.uint8)),
+                    um_per_px=0.5,
+                ),
+            ),
             ("tissue", "fat"),
         ),
         "droplet-net",
@@ -270,8 +276,13 @@ FAULTS = {
     ),
     "mask size": (
         Dataset(
-            (Sample("x", ArraySource(np.zeros((40, 40, 3), np.uint8), np.zeros((20, 40), np.uint8)),
-                    um_per_px=0.5),),
+            (
+                Sample(
+                    "x",
+                    ArraySource(np.zeros((40, 40, 3), np.uint8), np.zeros((20, 40), np.uint8)),
+                    um_per_px=0.5,
+                ),
+            ),
             ("tissue", "fat"),
         ),
         "droplet-net",
@@ -279,8 +290,13 @@ FAULTS = {
     ),
     "unknown value": (
         Dataset(
-            (Sample("x", ArraySource(np.zeros((9, 9, 3), np.uint8), np.full((9, 9), 7, np.uint8)),
-                    um_per_px=0.5),),
+            (
+                Sample(
+                    "x",
+                    ArraySource(np.zeros((9, 9, 3), np.uint8), np.full((9, 9), 7, np.uint8)),
+                    um_per_px=0.5,
+                ),
+            ),
             ("tissue", "fat"),
         ),
         "droplet-net",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from typing import TypeVar
@@ -14,7 +14,9 @@ import torch
 Made = TypeVar("Made")
 
 
-def ahead(make: Callable[[int], Made], numbers: Iterable[int], *, workers: int) -> Iterator[Made]:
+def ahead(
+    make: Callable[[int], Made], numbers: Iterable[int], *, workers: int
+) -> Generator[Made, None, None]:
     """Yield ``make(number)`` for each number in turn, made by threads while others are used.
 
     Parameters

@@ -151,7 +151,7 @@ def hard_tiles(network: nn.Module, samples: Samples, objective: Objective) -> It
     for tile in samples:
         logits = logits_of(network, tile.image[None])
         loss = objective(logits.float(), truth_of([tile]).to(device))
-        yield Hardness(tile.name, float(loss))
+        yield Hardness(tile.name, float(loss.detach()))
 
 
 def harder(

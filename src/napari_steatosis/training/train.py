@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import closing, nullcontext
 from dataclasses import fields
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,8 @@ from .presets import Phases, recipe_for
 from .recipe import Recipe, changed
 from .rows import Notice, Row, Step
 from .session import Session
+
+Feed = Generator[tuple[torch.Tensor, torch.Tensor], None, None]
 
 SAVE_S = 600.0
 """A checkpoint is written after every epoch, and in a long one when this time has passed, s."""
@@ -138,7 +141,8 @@ def _rows(session: Session, resume: bool) -> Iterator[Row]:
     try:
         while True:
             while not session.finished_phase:
-                yield from _epoch(session)
+                with closing(feed_of(session)) as feed:
+                    yield from _epochs(session, feed)
             following = session.progress.phase + 1
             if following == len(session.phases):
                 break
@@ -151,9 +155,30 @@ def _rows(session: Session, resume: bool) -> Iterator[Row]:
         checkpoint_of(session.out).unlink(missing_ok=True)
 
 
-def _epoch(session: Session) -> Iterator[Row]:
+def feed_of(session: Session) -> Feed:
+    """Return the batches that are left of a phase, made ahead.
+
+    Where hard samples are preferred only those of the epoch: which they are is not yet known.
+    """
+    step, batches = session.progress.step, session.batches
+    end = session.recipe.steps
+    if session.recipe.crops.hard:
+        end = (step // batches.per_epoch + 1) * batches.per_epoch
+    workers = workers_for(session.recipe.workers, session.compute.kind)
+    return ahead(batches.batch, range(step, end), workers=workers)
+
+
+def _epochs(session: Session, feed: Feed) -> Iterator[Row]:
+    """Do the epochs that a feed has batches for."""
+    while True:
+        yield from _epoch(session, feed)
+        if session.recipe.crops.hard or session.finished_phase:
+            return
+
+
+def _epoch(session: Session, feed: Feed) -> Iterator[Row]:
     began = time.perf_counter()
-    yield from _steps(session)
+    yield from steps_of(session, feed)
     rows: Sequence[Row] = ()
     scores: dict[str, float] = {}
     monitor = session.monitor
@@ -171,14 +196,13 @@ def _epoch(session: Session) -> Iterator[Row]:
     yield from rows
 
 
-def _steps(session: Session) -> Iterator[Row]:
-    """Do the steps that are left of an epoch."""
+def steps_of(session: Session, feed: Feed) -> Iterator[Row]:
+    """Do the steps that are left of an epoch; yield a row after each."""
     learner, progress, batches = session.learner, session.progress, session.batches
     recipe = session.recipe
-    end = (progress.step // batches.per_epoch + 1) * batches.per_epoch
-    workers = workers_for(recipe.workers, session.compute.kind)
+    left = batches.per_epoch - progress.step % batches.per_epoch
     saved = asked = time.perf_counter()
-    for rgb, truth in ahead(batches.batch, range(progress.step, end), workers=workers):
+    for rgb, truth in islice(feed, left):
         waited = time.perf_counter() - asked
         torch.manual_seed(_seed(recipe.seed, progress.phase, progress.step))
         rate, part = learner.learning_rate, learner.part
