@@ -23,14 +23,14 @@ BLUR_UM = 1.1
 PATCH = 128
 """Side of the patches that are judged, px."""
 
-BLOCK = 16
-"""Side of the blocks in which an edge is looked for, px."""
+BLOCK, WIDE_BLOCK = 16, 32
+"""Sides of the blocks in which an edge is looked for, px: wide edges need the larger ones."""
 
 CONTRAST = 20.0
 """Grey levels between darkest and brightest of a block that holds an edge."""
 
-FEWEST = 8
-"""A patch with fewer such blocks, of 49, is not judged: it is glass, or too even."""
+LEAST = 0.16
+"""A patch with a smaller share of such blocks is not judged: it is glass, or too even."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def sharpness(windows: Windows, um: float | None) -> Sharpness:
         Size of its pixels, um.
     """
     greys = [grey_of(rgb) for rgb in windows.pixels]
-    native = _widths(patch for grey in greys for patch in _patches(grey, most=4))
+    native = _widths((p for grey in greys for p in _patches(grey, most=4)), WIDE_BLOCK)
     width = float(np.median(native)) if native else None
     doubled = len(greys) > 0 and all(_repeats(grey) for grey in greys)
     if um is None:
@@ -92,8 +92,8 @@ def _patches(grey: NDArray[np.float32], most: int = 64) -> Iterator[NDArray[np.f
         yield grey[row * PATCH : (row + 1) * PATCH, column * PATCH : (column + 1) * PATCH]
 
 
-def _widths(patches: Iterator[NDArray[np.float32]]) -> list[float]:
-    return [width for patch in patches if (width := edge_width(patch)) is not None]
+def _widths(patches: Iterator[NDArray[np.float32]], block: int = BLOCK) -> list[float]:
+    return [width for patch in patches if (width := edge_width(patch, block)) is not None]
 
 
 def _repeats(grey: NDArray[np.float32]) -> bool:
@@ -109,11 +109,11 @@ def grey_of(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
     return np.asarray(total, np.float32) / np.float32(4)
 
 
-def edge_width(grey: NDArray[np.float32]) -> float | None:
+def edge_width(grey: NDArray[np.float32], block: int = BLOCK) -> float | None:
     """Return the width of the edges of a patch, px, or None where it has too few.
 
     Where a step of height ``h`` is blurred by a Gaussian of standard deviation ``s``, its
-    steepest slope is ``h / (s * sqrt(2 * pi))``. In blocks of 16 px the steepest slope is
+    steepest slope is ``h / (s * sqrt(2 * pi))``. In small blocks the steepest slope is
     divided by the range, whose height it is at most; the median over the blocks with some
     contrast gives ``s``. Stain and contrast cancel.
 
@@ -121,6 +121,8 @@ def edge_width(grey: NDArray[np.float32]) -> float | None:
     ----------
     grey : (y, x) float32
         Grey levels.
+    block : int
+        Side of the blocks, px: widths up to about a fifth of it are told apart.
 
     Examples
     --------
@@ -128,20 +130,20 @@ def edge_width(grey: NDArray[np.float32]) -> float | None:
     >>> round(edge_width(np.tile(step, (130, 1))), 2)
     0.8
     """
-    if min(grey.shape) < BLOCK + 2:
+    if min(grey.shape) < block + 2:
         return None
     down = grey[2:, 1:-1] - grey[:-2, 1:-1]
     across = grey[1:-1, 2:] - grey[1:-1, :-2]
-    steep = _blocks(np.hypot(down, across)).max(axis=(1, 3)) / 2
-    inner = _blocks(grey[1:-1, 1:-1])
+    steep = _blocks(np.hypot(down, across), block).max(axis=(1, 3)) / 2
+    inner = _blocks(grey[1:-1, 1:-1], block)
     height = inner.max(axis=(1, 3)) - inner.min(axis=(1, 3))
     edged = height >= CONTRAST
-    if np.count_nonzero(edged) < FEWEST:
+    if np.count_nonzero(edged) < LEAST * edged.size:
         return None
     return float(1 / (np.sqrt(2 * np.pi) * np.median(steep[edged] / height[edged])))
 
 
-def _blocks(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    rows, columns = values.shape[0] // BLOCK, values.shape[1] // BLOCK
-    cut = values[: rows * BLOCK, : columns * BLOCK]
-    return cut.reshape(rows, BLOCK, columns, BLOCK)
+def _blocks(values: NDArray[np.float32], side: int) -> NDArray[np.float32]:
+    rows, columns = values.shape[0] // side, values.shape[1] // side
+    cut = values[: rows * side, : columns * side]
+    return cut.reshape(rows, side, columns, side)

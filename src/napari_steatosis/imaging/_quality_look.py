@@ -148,7 +148,11 @@ def look(slide: Slide, tissue: Mask | None, random: np.random.Generator) -> Look
             given[place] = tissue.on(region, slide.frame(level).coarser(factor))
     white = white_level(rgb[seen][:: 1 + seen.size // WHITE_PX]) if seen.any() else WHITE
     px = plane.downsample * factor
-    density, brightest = _densities(rgb, white), rgb.max(axis=2)
+    red, green, blue = np.ascontiguousarray(np.moveaxis(rgb, -1, 0))
+    brightest = np.maximum(np.maximum(red, green), blue)
+    darkest = np.minimum(np.minimum(red, green), blue)
+    coloured = np.count_nonzero(brightest - darkest > COLOURLESS)
+    density = _densities(rgb, white)
     return Look(
         density=density,
         brightest=brightest,
@@ -161,7 +165,7 @@ def look(slide: Slide, tissue: Mask | None, random: np.random.Generator) -> Look
         share=float(np.count_nonzero(seen)) / (height * width),
         unread=unread,
         pitch=spread.pitch,
-        grey=bool(np.mean(np.ptp(rgb, axis=2) > COLOURLESS) < 0.001),
+        grey=bool(coloured <= 0.001 * np.count_nonzero(seen)),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from ._quality_look import Look, look
 from ._quality_marks import fold_share, grey_lines, ink
 from ._quality_windows import Windows, windows_in
 from .channel_order import order_of
-from .stain_guess import guess_of
+from .stain_guess import StainGuess, guess_of
 
 LITTLE_MM2 = 1.0
 """Less tissue depends on where the section was taken, mm^2."""
@@ -27,7 +28,7 @@ LITTLE_MM2 = 1.0
 BLURRED = 0.1
 """Share of tissue out of focus from which it is flagged."""
 
-WIDE_PX = 3.0
+WIDE_PX = 2.8
 """Width of edges from which the pixels are finer than what they show, px."""
 
 FOLDED = 0.02
@@ -68,10 +69,10 @@ class Sample:
         Edges in these windows.
     colours : ColourSample, optional
         Stained pixels; None where they could not be read.
+    guess : StainGuess, optional
+        What they say of the stain.
     tissue : Mask, optional
         What was given.
-    ink : mapping of str to float
-        Area of pen marks by colour, px of level 0 squared.
     """
 
     scaled: bool
@@ -79,18 +80,23 @@ class Sample:
     windows: Windows
     sharp: Sharpness
     colours: ColourSample | None
+    guess: StainGuess | None
     tissue: Mask | None
-    ink: dict[str, float]
 
     @property
     def bare(self) -> bool:
         """Whether no tissue was found."""
         return not self.seen.tissue.any()
 
+    @cached_property
+    def ink(self) -> dict[str, float]:
+        """Area of pen marks by colour, px of level 0 squared."""
+        return {} if self.seen.dark else ink(self.seen, all_colours=not self.other_stain)
+
     @property
     def other_stain(self) -> bool:
         """Whether it looks like a stain that is known and is not H&E."""
-        return self.colours is not None and guess_of(self.colours).name in OTHER_STAINS
+        return self.guess is not None and self.guess.name in OTHER_STAINS
 
 
 def verdicts(
@@ -105,9 +111,8 @@ def verdicts(
         colours = None
     um = None if slide.um_per_px is None else slide.frame().mean_um_per_px
     sharp = sharpness(windows, um)
-    other = colours is not None and guess_of(colours).name in OTHER_STAINS
-    areas = {} if seen.dark else ink(seen, all_colours=not other)
-    sample = Sample(um is not None, seen, windows, sharp, colours, tissue, areas)
+    guess = None if colours is None else guess_of(colours)
+    sample = Sample(um is not None, seen, windows, sharp, colours, guess, tissue)
     judges: tuple[Callable[[Sample], Aspect], ...] = (
         _tissue,
         _focus,
@@ -138,7 +143,7 @@ def verdicts(
 def _tissue(sample: Sample) -> Aspect:
     seen, mask = sample.seen, sample.tissue
     if sample.bare:
-        why = "" if sample.colours is None else f" {guess_of(sample.colours).reason}"
+        why = "" if sample.guess is None else f" {sample.guess.reason}"
         area = 0.0 if sample.scaled else None
         return Aspect("tissue", area, "mm^2", "flagged", f"No stained tissue was found.{why}")
     if not sample.scaled:
@@ -286,10 +291,9 @@ def _white(sample: Sample) -> Aspect:
 
 def _stain(sample: Sample) -> Aspect:
     made = _of("stain", "optical density")
-    seen, colours = sample.seen, sample.colours
-    if colours is None:
+    seen, colours, guess = sample.seen, sample.colours, sample.guess
+    if colours is None or guess is None:
         return made(None, "not judged", "The colours could not be read.")
-    guess = guess_of(colours)
     depth = float(np.median(colours.density.max(axis=1))) if len(colours.density) else None
     if seen.grey and guess.name != "no tissue":
         text = "The picture is grey: it shows no stain (ultrasound, or converted to grey?)."
