@@ -15,7 +15,7 @@ from napari_steatosis.training.process import TrainingProcess
 from napari_steatosis.training.rows import Epoch, Notice, Step, Trained
 from training.trainings import QUICK, drawn, rows_of, squares
 
-LONG = {**QUICK, "epochs": 400, "patience": 0}
+LONG = {**QUICK, "epochs": 120, "patience": 0}
 
 
 def test_pause_cancel_resume_and_the_result_of_one_process(tmp_path: Path):
