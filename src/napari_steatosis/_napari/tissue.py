@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from magicgui.widgets import ComboBox, Container, FloatSpinBox, PushButton
 from qtpy.QtWidgets import QProgressBar
-from superqt.utils import qdebounced, qthrottled
+from superqt.utils import qdebounced
 
 from ..core.errors import SteatosisError
 from .job import Job, Outcome
@@ -58,7 +58,7 @@ class TissueForm(Container):
         self._seen: tuple[Any, TissueView] | None = None
         self._typed = qdebounced(self.show_preview, timeout=TYPED_MS)
         self._moved = qdebounced(self._view_moved, timeout=MOVED_MS)
-        self._painted = qthrottled(self._show_area, timeout=PAINTED_MS)
+        self._painted = qdebounced(self._show_area, timeout=PAINTED_MS)
         self._build()
         self._connect()
         self._layers_changed()
