@@ -27,6 +27,7 @@ def validate(
         list[Path] | None, typer.Option(help="CSV to join, repeatable: patients, scores, labels.")
     ] = None,
     mpp: Annotated[float | None, typer.Option(help="Size of a pixel, um, if unstated.")] = None,
+    modality: Annotated[str, typer.Option(help="As ultrasound, which has no stain.")] = "",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a report.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
@@ -38,7 +39,7 @@ def validate(
     from ..training.validate import validate as run
     from ..training.validation_report import summary, to_json
 
-    data = open_dataset(folder, join=join or (), um_per_px=mpp)
+    data = open_dataset(folder, join=join or (), um_per_px=mpp, modality=modality)
     with bars() as shown:
         task = shown.add_task("Images", total=len(data))
         found = run(

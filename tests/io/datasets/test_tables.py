@@ -175,10 +175,10 @@ def test_a_hundred_thousand_tiles_open_without_being_read(tmp_path: Path):
     lines = [f"t{n}.png,m{n}.png,P{n % 50},train" for n in range(100_000)]
     text = "\n".join(["path,mask_path,patient,split", *lines])
     (tmp_path / "manifest.csv").write_text(text)
-    began = time.perf_counter()
+    began = time.process_time()
     data = st.open_dataset(tmp_path)
     assert len(data) == 100_000
-    assert time.perf_counter() - began < 20  # none of the files is there
+    assert time.process_time() - began < 20  # none of the files is there
     assert data[99_999].patient == "P49"
 
 

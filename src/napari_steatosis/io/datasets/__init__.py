@@ -31,6 +31,7 @@ def open_dataset(
     mask_values: Mapping[int | str, str] | None = None,
     um_per_px: float | None = None,
     tile_px: int = 512,
+    modality: str = "",
 ) -> Dataset:
     """Open training data; only names of files and tables are read, no image.
 
@@ -57,6 +58,8 @@ def open_dataset(
         the tiles, 0.5 by default, um.
     tile_px : int
         Side of the tiles of slides, px.
+    modality : str
+        Of images for which no table states it: ``"ultrasound"`` is not asked for stain.
 
     Returns
     -------
@@ -89,7 +92,8 @@ def open_dataset(
     for table in [join] if isinstance(join, str | os.PathLike) else join:
         join_table(found, os.fspath(table))
     root = os.path.dirname(place) or "." if place.lower().endswith(".csv") else place
-    return _dataset(found, root, mask_values, um_per_px)
+    stated = {"um_per_px": um_per_px, "modality": modality}
+    return _dataset(found, root, mask_values, stated)
 
 
 def _found(place: str, um_per_px: float, tile_px: int) -> Found:
@@ -132,7 +136,7 @@ def _dataset(
     found: Found,
     root: str,
     mask_values: Mapping[int | str, str] | None,
-    um_per_px: float | None,
+    stated: Mapping[str, Any],
 ) -> Dataset:
     labels = sorted({row["label"] for row in found.rows if row.get("label")})
     masks = [
@@ -142,9 +146,8 @@ def _dataset(
     coding = _coding(found, masks, mask_values)
     outlined = classes_drawn([areas_at(one) for one in drawn]) if drawn else ()
     source = FileSource(coding, outlined)
-    defaults: dict[str, Any] = {"um_per_px": um_per_px}
     samples = tuple(
-        Sample(source=source, **{**defaults, **{k: v for k, v in row.items() if v is not None}})
+        Sample(source=source, **{**stated, **{k: v for k, v in row.items() if v not in (None, "")}})
         for row in found.rows
     )
     indices = coding.classes if coding else outlined
