@@ -267,6 +267,9 @@ def test_unknown_names_and_values_are_refused() -> None:
         fit_stain(slide, reference="mars")
     with pytest.raises(BadValueError, match="not the parameters of a stain transform"):
         stain_from_json({"method": "macenko"})
+    later = fit_stain(slide).to_json() | {"version": 3}
+    with pytest.raises(BadValueError, match="are of version 3, this program reads up to 2"):
+        stain_from_json(later)
     with pytest.raises(BadValueError, match="give `stains` with method 'matrix' only"):
         fit_stain(slide, stains="H&E")
     with pytest.raises(BadValueError, match="'matrix' needs `stains`"):

@@ -126,6 +126,13 @@ def test_another_stain_is_said(name: str, method: str) -> None:
     assert fit(REAL_COLOURS, method).findings == ()
 
 
+def test_given_stains_far_from_the_reference_are_said() -> None:
+    (finding,) = fit(REAL_COLOURS, "matrix").findings
+    assert "What was given for eosin ([0.07, 0.99, 0.11]) is 27 degrees from" in finding
+    close = fit_stain(slide_of(REAL_COLOURS), method="matrix", stains=HE.stains)
+    assert close.findings == ()
+
+
 @pytest.mark.parametrize("method", ["macenko", "vahadane"])
 @pytest.mark.parametrize("name", ["eosin alone", "haematoxylin alone"])
 def test_one_stain_is_said(name: str, method: str) -> None:

@@ -55,10 +55,12 @@ def of_vectors(
         far = degrees(own, other)
         if far > away:
             colour = np.round(np.asarray(own, np.float64), 2).tolist()
+            how, why = "taken", "another stain, swapped channels, or strange light"
+            if method == "matrix":
+                how, why = "given", "unless the slide has that colour, it will get another hue"
             found.append(
-                f"What was taken for {stain} ({colour}) is {far:.0f} degrees from that of "
-                f"reference {name!r}: another stain, swapped channels, or strange light. Compare "
-                f"before and after."
+                f"What was {how} for {stain} ({colour}) is {far:.0f} degrees from that of "
+                f"reference {name!r}: {why}. Compare before and after."
             )
     return found
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+from ..core.errors import BadValueError
 from ..core.stain import StainTransform
 from .references import Reference, as_tuples
 
@@ -33,7 +34,19 @@ class Method:
     by_hand: bool = False
 
     def from_json(self, values: Mapping[str, Any]) -> StainTransform:
-        """Return the transform that `as_json` described."""
+        """Return the transform that `as_json` described.
+
+        Raises
+        ------
+        BadValueError
+            Where a later version of this program wrote it.
+        """
+        if values.get("version", 1) > VERSION:
+            raise BadValueError(
+                f"These parameters of stain method {values['method']!r} are of version "
+                f"{values['version']}, this program reads up to {VERSION}. Update "
+                f"napari-steatosis, or fit the stain again."
+            )
         own = {field.name for field in fields(self.kind)}
         given = {name: as_tuples(value) for name, value in values.items() if name in own}
         if "reference" in own:
