@@ -22,7 +22,7 @@ from napari_steatosis.training.drawn_whites import drawn_whites
 from napari_steatosis.training.kind_scores import kind_scores
 
 NAME = "white-regions-drawn"
-RULE = ClassicalRule(CandidateRule(saturation=0.15, value=0.78, separate="watershed"))
+RULE = ClassicalRule(CandidateRule(saturation=0.15, value=0.78))
 BOOSTING = {
     "n_estimators": 80,
     "max_depth": 4,
@@ -82,8 +82,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--cards", type=Path, help="folder that gets the card, too")
-    parser.add_argument("--livers", type=int, default=72)
-    parser.add_argument("--held-out", type=int, default=40)
+    parser.add_argument("--livers", type=int, default=80)
+    parser.add_argument("--held-out", type=int, default=32)
     asked = parser.parse_args()
     began = time.perf_counter()
     made = train_classical(

@@ -200,6 +200,13 @@ def test_one_patient_is_said_to_be_too_few(examples: Examples):
         fit_classifier(alone, "logistic", Search(draws=2, folds=3))
 
 
+def test_a_class_of_one_patient_cannot_be_held_out(examples: Examples):
+    alone = np.where(examples.group == "p3", 2, examples.y)
+    own = Examples(examples.x, alone, examples.group)
+    with pytest.raises(BadValueError, match="class 2 .* held out together"):
+        fit_classifier(own, "logistic", Search(draws=2))
+
+
 def test_a_rare_class_weighs_as_much_as_a_common_one():
     """Without weights a droplet of ten would always be taken for the other nine."""
     rng = np.random.default_rng(0)

@@ -119,9 +119,9 @@ def train_classical(
     Examples
     --------
     >>> from napari_steatosis.training.drawn_whites import drawn_whites
-    >>> samples = drawn_whites(2, seed=1, side_px=256)
-    >>> made = train_classical(samples, rule=ClassicalRule(learner="logistic"),
-    ...     classes=("tissue", "fat"), search=Search(draws=0), name="mine")
+    >>> samples = drawn_whites(1, seed=1, side_px=256, kinds=False)
+    >>> rule = ClassicalRule(learner="logistic")
+    >>> made = train_classical(samples, rule=rule, search=Search(draws=0), name="mine")
     >>> made.model.spec.classes
     ('tissue', 'fat')
     """
@@ -173,7 +173,7 @@ def fit_classifier(
         weights = {"learn__sample_weight": compute_sample_weight("balanced", examples.y)}
     best, score = {}, float("nan")
     if search.draws:
-        found = RandomizedSearchCV(
+        looking = RandomizedSearchCV(
             pipeline,
             space_of(learner, several=several),
             n_iter=search.draws,
@@ -182,7 +182,10 @@ def fit_classifier(
             random_state=search.seed,
             n_jobs=search.jobs,
             refit=False,
-        ).fit(examples.x, examples.y, groups=examples.group, **weights)
+        )
+        with warnings.catch_warnings():  # a rare class need not be in every fold
+            warnings.filterwarnings("ignore", "y_pred contains classes not in y_true")
+            found = looking.fit(examples.x, examples.y, groups=examples.group, **weights)
         best, score = found.best_params_, float(found.best_score_)
         pipeline.set_params(**best)
     pipeline.fit(examples.x, examples.y, **weights)
@@ -244,14 +247,22 @@ def space_of(learner: str, *, several: bool = False) -> dict[str, Any]:
 
 
 def folds_of(examples: Examples, search: Search) -> Any:
-    """Return how examples are cut into parts: patients stay together, classes in proportion."""
+    """Return how examples are cut into parts: patients stay together, classes in proportion.
+
+    Raises
+    ------
+    BadValueError
+        Where all examples of a class would be held out at once.
+    """
     from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
     groups = len(np.unique(examples.group))
     if groups > 1:
-        return StratifiedGroupKFold(
+        folds = StratifiedGroupKFold(
             min(search.folds, groups), shuffle=True, random_state=search.seed
         )
+        _check_folds(folds, examples)
+        return folds
     warnings.warn(
         "All examples are of one patient, so parameters are judged on white places of the "
         "images that they were fitted to: the score is too good. Name patients, or add images.",
@@ -274,6 +285,18 @@ def _check_classes(examples: Examples) -> None:
             f"A class has a single example ({dict(counts)}, by index); it needs two at least. "
             f"Mark more, or leave the class out."
         )
+
+
+def _check_folds(folds: Any, examples: Examples) -> None:
+    classes = np.unique(examples.y)
+    for train, _ in folds.split(examples.x, examples.y, examples.group):
+        missing = np.setdiff1d(classes, examples.y[train])
+        if len(missing):
+            raise BadValueError(
+                f"All examples of class {int(missing[0])} (by index) are of patients that would be "
+                f"held out together, so parameters cannot be judged. Mark more patients, or "
+                f"choose fewer classes or none to look for (draws=0)."
+            )
 
 
 def _calibrated(pipeline: Any, examples: Examples, search: Search) -> Calibrated:

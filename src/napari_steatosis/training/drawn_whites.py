@@ -10,7 +10,7 @@ import numpy as np
 
 from ..core.dataset import ArraySource, Sample
 from ..core.geometry import Region
-from ..imaging.phantom import DrawnLiver, Style, drawn_liver
+from ..imaging.phantom import WHITES, DrawnLiver, Style, drawn_liver
 from ..imaging.phantom.lattice import Box
 from ..imaging.phantom.vessels import vessels_in
 
@@ -18,7 +18,9 @@ LARGE_PX = 3000
 """Side of the livers in which a portal tract is looked for, px."""
 
 
-def drawn_whites(count: int, *, seed: int, side_px: int = 1024) -> Iterator[Sample]:
+def drawn_whites(
+    count: int, *, seed: int, side_px: int = 1024, kinds: bool = True
+) -> Iterator[Sample]:
     """Draw livers at 0.5 um per pixel with a mask of kinds.
 
     Every other window lies about a portal tract, since portal vessels and ducts are few; every
@@ -33,6 +35,8 @@ def drawn_whites(count: int, *, seed: int, side_px: int = 1024) -> Iterator[Samp
         The same seed gives the same livers.
     side_px : int
         Height and width, px.
+    kinds : bool
+        Without, the mask holds fat (1) and all else (0).
 
     Yields
     ------
@@ -58,7 +62,10 @@ def drawn_whites(count: int, *, seed: int, side_px: int = 1024) -> Iterator[Samp
         assert isinstance(drawn, DrawnLiver)
         liver = replace(drawn, style=_worn(drawn.style, rng))
         window = liver.bounds if number % 2 == 0 else _at_tract(liver, rng, side_px)
-        source = ArraySource(liver.read(0, window), liver.white_kinds(window))
+        mask = liver.white_kinds(window)
+        if not kinds:
+            mask = (mask == WHITES.index("fat")).astype(np.uint8)
+        source = ArraySource(liver.read(0, window), mask)
         yield Sample(f"drawn-whites-{seed}-{number}", source, um_per_px=0.5)
 
 

@@ -121,7 +121,7 @@ def find_candidates(rgb: NDArray[np.uint8], rule: CandidateRule, um_per_px: floa
     >>> rgb = np.full((9, 20, 3), (200, 90, 140), np.uint8)
     >>> rgb[2:7, 2:8] = rgb[2:7, 10:18] = 240
     >>> rgb[4, 8:10] = 240  # a thread that hangs them together
-    >>> find_candidates(rgb, CandidateRule(), 1.0).max()
+    >>> int(find_candidates(rgb, CandidateRule(), 1.0).max())
     2
     """
     white = white_pixels(rgb, rule)
