@@ -45,6 +45,7 @@ PUBLIC = {
     "load_model": "napari_steatosis.models:load_model",
     "export_model": "napari_steatosis.models:export_model",
     "segment": "napari_steatosis.pipelines.segment:segment",
+    "white_regions": "napari_steatosis.pipelines.white_regions:white_regions",
     "explain": "napari_steatosis.pipelines.explain:explain",
     "classify": "napari_steatosis.pipelines.classify:classify",
     "measure": "napari_steatosis.quantify:measure",
