@@ -35,7 +35,7 @@ def logits_of(network: nn.Module, images: NDArray[np.uint8]) -> Tensor:
         RGB.
     """
     device = next(network.parameters()).device
-    rgb = torch.from_numpy(images).permute(0, 3, 1, 2).to(device).float()
+    rgb = torch.from_numpy(images.astype(np.float32)).permute(0, 3, 1, 2).to(device)
     height, width = images.shape[1:3]
     stride: int = network.stride_px  # type: ignore[assignment]
     room = (0, -width % stride, 0, -height % stride)
