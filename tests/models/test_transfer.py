@@ -328,5 +328,6 @@ def test_biases_and_normalisations_are_not_made_smaller():
 
 
 def test_a_network_that_does_not_name_its_parts_is_told_so():
+    freeze(nn.Sequential(nn.Linear(1, 1)), "none")
     with pytest.raises(BadValueError, match="Sequential does not say its backbone_names"):
         freeze(nn.Sequential(nn.Linear(1, 1)), "backbone")

@@ -168,20 +168,19 @@ def freeze(network: nn.Module, freezing: Freezing) -> None:
     """
     if freezing not in FREEZING:
         raise BadValueError(f"There is no freezing {freezing!r}. Use one of {', '.join(FREEZING)}.")
-    backbones = [network.get_submodule(name) for name in _names(network, "backbone_names")]
+    named = () if freezing == "none" else _names(network, "backbone_names")
     for values in network.parameters():
         values.requires_grad_(freezing != "all")
     if freezing == "all":
         for name in _names(network, "head_names"):
             network.get_submodule(name).requires_grad_()
-    for backbone in backbones:
-        if freezing in ("backbone", "last_block"):
-            backbone.requires_grad_(False)
-            _thaw_head(network, backbone)
+    for backbone in map(network.get_submodule, named if freezing != "all" else ()):
+        backbone.requires_grad_(False)
+        _thaw_head(network, backbone)
         if freezing == "last_block":
             for part in _last_block(backbone):
                 part.requires_grad_()
-    if _keep_still not in network._forward_pre_hooks.values():
+    if freezing != "none" and _keep_still not in network._forward_pre_hooks.values():
         network.register_forward_pre_hook(_keep_still)
     network.train(network.training)
 
