@@ -165,9 +165,9 @@ class Session:
             self.monitor = Monitor(self.validation, self.objective(recipe))
 
     def _groups(self, recipe: Recipe) -> list[Group] | None:
+        freeze(self.network, recipe.freeze)  # what an earlier phase froze learns again
         if recipe.freeze == "none" and recipe.backbone_rate == 1.0:
             return None
-        freeze(self.network, recipe.freeze)
         return parameter_groups(
             self.network,
             recipe.learning_rate,
