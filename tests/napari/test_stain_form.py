@@ -18,6 +18,7 @@ from qtpy.QtWidgets import QFileDialog
 import napari_steatosis as st
 from arrays import glass, slide_of, stained_ground
 from napari_steatosis._napari.layers import slide_layer
+from napari_steatosis._napari.save import write_bundle
 from napari_steatosis._napari.stain import StainForm
 from napari_steatosis._napari.stain_preview import BESIDE, OFF, OVER
 from napari_steatosis._napari.stain_reference import CHOOSE
@@ -219,6 +220,18 @@ def test_it_is_saved_as_ome_zarr(on_slide, slide, transform, tmp_path, monkeypat
     done(form, qtbot)
     assert "is there already" in form.panel.flags.text()
     assert form.save.enabled
+
+
+def test_stains_apart_are_not_taken_for_slides(on_slide, tmp_path, qtbot):
+    form = on_slide
+    click(form.amounts)
+    done(form, qtbot)
+    layers = [layer.as_layer_data_tuple() for layer in form.viewer.layers]
+    assert len(layers) == 3
+    (made,) = write_bundle(str(tmp_path / "all.ome.zarr"), layers)
+    whole = Region(y=0, x=0, height=1100, width=900)
+    np.testing.assert_array_equal(st.open_slide(made).read(whole), PIXELS)
+    assert [layer.name for layer in form.slide.choices if layer] == ["liver"]
 
 
 def test_stopped_while_it_is_saved_nothing_is_left(form, transform, tmp_path, qtbot):

@@ -120,8 +120,8 @@ def _written(value: Any, path: Path) -> list[Path]:
 
 
 def _the_image(layers: Sequence[LayerTuple]) -> LayerTuple | None:
-    """Return the one slide; its label, macro and thumbnail, and probabilities, stay out."""
-    beside = {"associated", "probability_of"}
+    """Return the one slide; its label, macro and thumbnail, probabilities, stains stay out."""
+    beside = {"associated", "probability_of", "amount_of"}
     images = [one for one in layers if one[2] == "image" and not beside & one[1]["metadata"].keys()]
     if len(images) > 1:
         names = ", ".join(repr(meta["name"]) for _, meta, _ in images)

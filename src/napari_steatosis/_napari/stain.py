@@ -298,6 +298,8 @@ class StainForm(Container):
     def show_preview(self, _: Any = None) -> None:
         """Show what the fields ask for, or take the preview away."""
         if self.preview.value == OFF:
+            if self._shown_preview.is_shown:
+                self.panel.say("")
             self._shown_preview.hide()
         else:
             self._with_fit(self._preview)
@@ -323,6 +325,7 @@ class StainForm(Container):
         name = f"{choice.image.name}: {transform.name}"
         data = stained_layer(normalise(choice.slide, transform), choice.image, name)
         self.viewer.add_layer(Layer.create(*data))
+        self.panel.say(f"Added the layer {name!r}.")
 
     def _add_amounts(self, choice: Choice, transform: StainTransform) -> None:
         from napari.layers import Layer
@@ -330,6 +333,7 @@ class StainForm(Container):
         self._preview_off()
         for data in amount_layers(choice.slide, separation_of(transform), choice.image):
             self.viewer.add_layer(Layer.create(*data))
+        self.panel.say("Added a layer for each stain.")
         for _, image in slides_among(self.viewer.layers):
             own = image.metadata.get("slide")
             if own is not None and own.fingerprint == choice.slide.fingerprint:
