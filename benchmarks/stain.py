@@ -1,8 +1,8 @@
 """Speed of stain normalisation on one core, ours and (where installed) others, in one run.
 
-    OMP_NUM_THREADS=1 python benchmarks/stain.py --tile IMAGE --size 4096
+    OMP_NUM_THREADS=1 python benchmarks/stain.py --tile IMAGE [IMAGE ...] --size 4096
 
-`apply` maps an image of SIZE px squared, made of the tile; *first* is the first call of a new
+`apply` maps an image of SIZE px squared, made of the tiles; *first* is the first call of a new
 transform, which computes every colour it meets, *then* the best of the following ones. `formula`
 is the same without the table. `fit` is `fit_stain` on the same image as a slide of 0.5 um/px in
 memory, tissue included. With --others, the pixels are mapped by torchstain and TIAToolbox, too,
@@ -12,6 +12,7 @@ if they can be imported; they fit on each call. Every time is processor time of 
 from __future__ import annotations
 
 import argparse
+import math
 import time
 from importlib.util import find_spec
 from pathlib import Path
@@ -32,8 +33,12 @@ def seconds(work, times=1):
     return min(spent)
 
 
-def image_of(path, size):
-    tile = np.asarray(Image.open(path).convert("RGB"))
+def image_of(paths, size):
+    """Return an image of one or more images of the same size, in a square that is repeated."""
+    tiles = [np.asarray(Image.open(path).convert("RGB")) for path in paths]
+    side = math.isqrt(len(tiles))
+    rows = [np.concatenate(tiles[n * side : (n + 1) * side], axis=1) for n in range(side)]
+    tile = np.concatenate(rows)
     times = (-(-size // tile.shape[0]), -(-size // tile.shape[1]), 1)
     return np.ascontiguousarray(np.tile(tile, times)[:size, :size])
 
@@ -100,7 +105,7 @@ def tiatoolbox_speed(rgb, rounds):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--tile", type=Path, required=True, help="an image of stained tissue")
+    parser.add_argument("--tile", type=Path, nargs="+", required=True, help="stained tissue")
     parser.add_argument("--size", type=int, default=4096)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--others", action="store_true")
