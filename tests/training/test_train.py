@@ -117,6 +117,8 @@ def test_the_folder_says_what_the_model_is_made_of(tmp_path: Path):
     assert len(table) == 3
     assert not checkpoint_of(out).exists()
     assert "Jaccard" in (out / "card.md").read_text(encoding="utf-8")
+    with pytest.raises(BadValueError, match="holds a model already"):
+        train("droplet-net", drawn(), out=out, **QUICK)
 
 
 def test_an_edited_model_file_is_refused(tmp_path: Path):
@@ -128,7 +130,7 @@ def test_an_edited_model_file_is_refused(tmp_path: Path):
         load_model(out)
 
 
-@pytest.mark.parametrize("optimiser", ["adamw", "nadam", "adam"])
+@pytest.mark.parametrize("optimiser", ["adamw", "nadam"])
 def test_a_killed_training_goes_on_to_the_same_bits(tmp_path: Path, optimiser: str):
     how = {**QUICK, "epochs": 3, "optimiser": optimiser, "clip": 1.0, "workers": 0}
     whole = trained("droplet-net", drawn(), out=tmp_path / "a" / "m", **how)

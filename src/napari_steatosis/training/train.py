@@ -60,7 +60,7 @@ def train(
         or your own; several are followed one after the other. By default one that suits the
         architecture.
     out : str or Path, optional
-        Folder for the model; it holds a checkpoint until then.
+        Folder for the model, which must not hold one; it holds a checkpoint until then.
     resume : bool
         Go on from the checkpoint in `out`, if there is one.
     **changes
@@ -114,6 +114,8 @@ def begin_session(
     rest = {key: value for key, value in changes.items() if key not in _ABOUT}
     if not len(training):
         raise BadValueError(f"{training.root or 'The dataset'} has no training sample.")
+    if out is not None and (out / "model.json").exists():
+        raise BadValueError(f"{out} holds a model already. Give another folder, or move it away.")
     if validation is not None:
         refuse_shared_patients(training, validation)
     begun = begin(architecture, training, dict(rest.get("parameters", {})))
