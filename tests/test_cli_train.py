@@ -1,4 +1,4 @@
-"""``napari-steatosis train``: a folder in, a model folder out, and plain words for what is wrong."""
+"""``napari-steatosis train``: a folder in, a model out, and plain words for what is wrong."""
 
 from __future__ import annotations
 
