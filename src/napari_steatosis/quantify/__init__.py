@@ -22,6 +22,9 @@ __getattr__ = lazy_names(
         "measure": "napari_steatosis.quantify._measure:measure",
         "measure_fibrosis": "napari_steatosis.quantify.fibrosis:measure_fibrosis",
         "measure_classes": "napari_steatosis.quantify._classes:measure_classes",
+        "prediction_within": "napari_steatosis.quantify._within:prediction_within",
+        "with_macro_cut": "napari_steatosis.quantify._recut:with_macro_cut",
+        "square_map": "napari_steatosis.quantify._square_map:square_map",
         "Evidence": "napari_steatosis.quantify._evidence:Evidence",
     },
 )

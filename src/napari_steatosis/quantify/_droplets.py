@@ -155,7 +155,12 @@ def droplet_table(shapes: Shapes, frame: Frame, rule: DropletRule) -> Columns:
         "diameter_um": 2 * np.sqrt(area / np.pi),
         "roundness": shapes.roundness(frame),
         "axis_ratio": shapes.axis_ratio(frame),
-        "size_class": np.where(area >= rule.macro_um2, "macro", "micro"),
+        "size_class": size_classes(area, rule),
         "touches_border": shapes.edge,
         "from_clump": shapes.split,
     }
+
+
+def size_classes(area_um2: NDArray[np.float64], rule: DropletRule) -> NDArray[np.str_]:
+    """Return ``"macro"`` or ``"micro"`` for each area."""
+    return np.array(["micro", "macro"])[(area_um2 >= rule.macro_um2).astype(np.intp)]

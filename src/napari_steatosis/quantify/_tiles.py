@@ -6,6 +6,7 @@ import numpy as np
 
 from ..core.report import Columns
 from ._evidence import Evidence
+from .grade import hepatocytes_by_square
 
 
 def tile_table(evidence: Evidence) -> Columns:
@@ -17,6 +18,8 @@ def tile_table(evidence: Evidence) -> Columns:
         ``y_um, x_um`` centre in the tissue; ``height_um, width_um``, smaller at the lower and
         right edge of the plane; ``tissue_area_um2``, ``fat_area_um2`` and their ratio
         ``fat_area_fraction_percent``. The areas add up to those of the report.
+        ``hepatocyte_equivalent_percent`` (see `grade`) is NaN where no square of a hepatocyte's
+        width is parenchyma for the most part.
     """
     squares, frame = evidence.squares, evidence.frame
     rows, columns = np.nonzero(squares.analysed)
@@ -27,6 +30,10 @@ def tile_table(evidence: Evidence) -> Columns:
     end = np.minimum(first + side, evidence.prediction.shape)
     centre_um = frame.to_um((first + end - 1) / 2)
     extent_um = (end - first) * np.array(frame.um_per_px)
+    fatty, cells = (n.reshape(squares.found.shape) for n in hepatocytes_by_square(evidence))
+    fatty, cells = fatty[rows, columns], cells[rows, columns]
+    hepatocytes = np.full(len(rows), np.nan)
+    np.divide(100 * fatty, cells, out=hepatocytes, where=cells > 0)
     return {
         "y_um": centre_um[:, 0],
         "x_um": centre_um[:, 1],
@@ -35,4 +42,5 @@ def tile_table(evidence: Evidence) -> Columns:
         "tissue_area_um2": tissue * frame.um2_per_px,
         "fat_area_um2": fat * frame.um2_per_px,
         "fat_area_fraction_percent": 100 * fat / tissue,
+        "hepatocyte_equivalent_percent": hepatocytes,
     }

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.report import Measurement
+from ._droplets import DropletRule
 from ._evidence import Evidence
 
 DISC = "Diameter of the disc with the droplet's area"
@@ -19,11 +20,7 @@ def droplet_size(evidence: Evidence) -> tuple[Measurement, ...]:
     n = len(table["id"])
     nan = float("nan")
     area = table["area_um2"]
-    macro = table["size_class"] == "macro"
     what = f"Droplets of at least {rule.smallest_um2:g} um^2; touching ones are taken apart"
-
-    def share(of: NDArray[np.bool_]) -> float:
-        return 100 * float(area[of].sum()) / (tissue_mm2 * 1e6) if tissue_mm2 else nan
 
     return (
         Measurement("droplet_count", float(n), "", f"{what}."),
@@ -41,6 +38,19 @@ def droplet_size(evidence: Evidence) -> tuple[Measurement, ...]:
             "%",
             "Droplets that were cut from touching ones, of all droplets.",
         ),
+        *size_shares(area, table["size_class"] == "macro", tissue_mm2, rule=rule),
+    )
+
+
+def size_shares(
+    area: NDArray[np.float64], macro: NDArray[np.bool_], tissue_mm2: float, *, rule: DropletRule
+) -> tuple[Measurement, Measurement]:
+    """Return the area of macro and of micro droplets as shares of the tissue."""
+
+    def share(of: NDArray[np.bool_]) -> float:
+        return 100 * float(area[of].sum()) / (tissue_mm2 * 1e6) if tissue_mm2 else float("nan")
+
+    return (
         Measurement(
             "macro_area_fraction",
             share(macro),

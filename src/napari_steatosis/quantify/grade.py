@@ -34,7 +34,8 @@ def grade(evidence: Evidence) -> tuple[Measurement, ...]:
     one (bootstrap over squares of 256 um). They contain neither the errors of the model nor that
     the rule is an estimate.
     """
-    above, below = _by_square(evidence)
+    above, below = hepatocytes_by_square(evidence)
+    above, below = above[used := below > 0], below[used]
     total = int(below.sum())
     percent = 100 * int(above.sum()) / total if total else float("nan")
     drawn = ratio_replicates(100 * above, below)
@@ -96,8 +97,14 @@ def grade_of(percent: ArrayLike) -> NDArray[np.float64]:
     return np.where(np.isnan(value), np.nan, found)
 
 
-def _by_square(evidence: Evidence) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Count hepatocyte squares, with fat and in all, per square of tissue that is resampled."""
+def hepatocytes_by_square(evidence: Evidence) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Count hepatocyte squares, with fat and in all, per square of tissue that is resampled.
+
+    Returns
+    -------
+    above, below : (n,) int64
+        For every square of `Evidence.squares`, row by row; 0 where there is no tissue.
+    """
     small, large = evidence.hepatocytes, evidence.squares
     full = small.side_px[0] * small.side_px[1]
     rows, columns = np.nonzero(small.analysed >= MOSTLY * full)
@@ -111,5 +118,4 @@ def _by_square(evidence: Evidence) -> tuple[NDArray[np.int64], NDArray[np.int64]
     index += np.minimum(middle[1], large.found.shape[1] - 1)
     below = np.bincount(index, minlength=large.found.size)
     above = np.bincount(index[fatty], minlength=large.found.size)
-    used = below > 0
-    return above[used], below[used]
+    return above, below
