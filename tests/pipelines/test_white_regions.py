@@ -46,9 +46,9 @@ def test_every_row_lies_on_a_pixel_of_its_kind(found: WhiteRegions):
 def test_glass_and_fat_are_found_where_they_were_drawn(slide, found: WhiteRegions):
     truth = slide.source.white_kinds(slide.source.bounds)
     classes = np.asarray(found.prediction.levels[0][:]) - 1
-    for kind in ("fat", "glass"):
+    for kind, least in (("fat", 0.3), ("glass", 0.7)):  # half of this fat is in hazy droplets
         own = truth == WHITES.index(kind)
-        assert (classes[own] == WHITES.index(kind)).mean() > 0.5
+        assert (classes[own] == WHITES.index(kind)).mean() > least
 
 
 def test_an_image_is_judged_like_a_slide(slide, found: WhiteRegions):
@@ -61,8 +61,13 @@ def test_an_image_is_judged_like_a_slide(slide, found: WhiteRegions):
     assert set(own.table) == set(found.table)
 
 
-def by_hand(classes: np.ndarray) -> WhiteRegions:
-    return WhiteRegions(Prediction("kinds", [classes], WHITES, Frame((0.5, 0.5))), {})
+def by_hand(classes: np.ndarray, probability: float = 1.0) -> WhiteRegions:
+    """Return regions whose kinds have this probability; the rest says fat."""
+    planes = np.stack([(classes == i + 1) * probability for i in range(len(WHITES))])
+    planes[1] += (classes > 2) * (1 - probability)
+    stored = np.rint(255 * planes).astype(np.uint8)
+    frame = Frame((0.5, 0.5))
+    return WhiteRegions(Prediction("kinds", [classes], WHITES, frame, probabilities=[stored]), {})
 
 
 def test_the_mask_holds_the_kinds_that_leave_and_no_other():
@@ -82,14 +87,21 @@ def test_parenchyma_is_tissue_without_them():
     classes[16:32, 16:48] = WHITES.index("vein") + 1
     classes[48:56, 16:48] = WHITES.index("fat") + 1
     classes[64:, 64:] = 0  # not analysed
-    tissue = Mask(np.ones((5, 5), bool), Frame((8.0, 8.0)).coarser(1))
-    tissue = Mask(tissue.values, Frame((0.5, 0.5)).coarser(16))
+    tissue = Mask(np.ones((5, 5), bool), Frame((0.5, 0.5)).coarser(16))
     kept = by_hand(classes).parenchyma(tissue)
     assert tissue.area_mm2 - kept.area_mm2 == pytest.approx(16 * 32 * 0.25e-6)
     on = kept.on(st.Region(y=0, x=0, height=80, width=80), Frame((0.5, 0.5)))
     assert not on[18:30, 18:46].any()
     assert on[48:56, 16:48].all()
     assert on[64:, 64:].all()
+
+
+def test_what_is_in_doubt_stays_in_the_denominator():
+    classes = np.ones((40, 40), np.uint8)
+    classes[8:24, 8:24] = WHITES.index("vein") + 1
+    assert by_hand(classes, 0.8).mask().area_mm2 == 0
+    assert by_hand(classes, 0.8).mask(least_probability=0.7).area_mm2 == pytest.approx(64e-6)
+    assert by_hand(classes, 0.95).mask().area_mm2 == pytest.approx(64e-6)
 
 
 def test_the_denominator_of_the_fat_fraction_uses_it(slide, found: WhiteRegions):

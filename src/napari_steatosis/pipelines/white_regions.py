@@ -27,6 +27,9 @@ from .segment import segment
 LEAVE = ("vein", "portal vessel", "tear", "glass")
 """Kinds that are not parenchyma: they leave the denominator of fractions."""
 
+SURE = 0.9
+"""Probability from which a place is taken out of the denominator."""
+
 MASK_UM = 2.0
 """Resolution of masks of white places, um."""
 
@@ -53,8 +56,8 @@ class WhiteRegions:
     prediction: Prediction
     table: Columns
 
-    def mask(self, kinds: Sequence[str] = LEAVE) -> Mask:
-        """Return where places of some kinds lie, at about 2 um.
+    def mask(self, kinds: Sequence[str] = LEAVE, *, least_probability: float = SURE) -> Mask:
+        """Return where places surely are of some kinds, at about 2 um.
 
         Give it to `napari_steatosis.analyse` as `exclude`, or take it out of a tissue mask.
 
@@ -62,49 +65,71 @@ class WhiteRegions:
         ----------
         kinds : sequence of str
             By default those that are not parenchyma.
+        least_probability : float
+            Of these kinds together. Low values take fat out, too, which is worse for the
+            fraction than to leave a vessel in.
 
         Raises
         ------
         UnknownNameError
             Where the model knows no such kind.
         """
-        values = [self.prediction.value_of(kind) for kind in kinds]
-        return self._where(values, {"white_regions": list(kinds)})
+        made = self._made(kinds, least_probability)
+        return Mask(self._sure(kinds, least_probability), self._coarse, made)
 
-    def parenchyma(self, tissue: Mask, leave: Sequence[str] = LEAVE) -> Mask:
-        """Return a tissue mask without the places of some kinds, at about 2 um.
+    def parenchyma(
+        self, tissue: Mask, leave: Sequence[str] = LEAVE, *, least_probability: float = SURE
+    ) -> Mask:
+        """Return a tissue mask without the places that surely are of some kinds, at about 2 um.
 
-        Fat, sinusoids and ducts stay in it.
+        Fat, sinusoids and ducts stay in it, and whatever is in doubt.
 
         Parameters
         ----------
         tissue : Mask
-            Usually `find_tissue` of the same slide. Outside of it nothing is added.
+            Usually `find_tissue` of the same slide. Nothing is added to it.
         leave : sequence of str
             The kinds that are taken out.
+        least_probability : float
+            As in `mask`.
         """
-        values = {self.prediction.value_of(kind) for kind in leave}
-        others = [v for v in range(len(self.prediction.classes) + 1) if v not in values]
-        return tissue & self._where(others, {"without_white_regions": list(leave)})
+        rest = ~self._sure(leave, least_probability)
+        return tissue & Mask(rest, self._coarse, {"all but": self._made(leave, least_probability)})
 
-    def _where(self, values: Sequence[int], made: dict[str, Any]) -> Mask:
-        """Return where most of a mask's pixel has one of these values of the class map."""
-        prediction = self.prediction
-        factor = max(1, round(MASK_UM / prediction.frame.mean_um_per_px))
+    @property
+    def _factor(self) -> int:
+        return max(1, round(MASK_UM / self.prediction.frame.mean_um_per_px))
+
+    @property
+    def _coarse(self) -> Frame:
+        return self.prediction.frame.coarser(self._factor)
+
+    def _made(self, kinds: Sequence[str], least_probability: float) -> dict[str, Any]:
+        return {
+            "white_regions": list(kinds),
+            "least_probability": least_probability,
+            "of": self.prediction.provenance.get("digest", self.prediction.name),
+        }
+
+    def _sure(self, kinds: Sequence[str], least_probability: float) -> NDArray[np.bool_]:
+        """Return where at least half of a mask's pixel is surely of some kinds."""
+        prediction, factor = self.prediction, self._factor
+        planes = [prediction.value_of(kind) - 1 for kind in kinds]
         rows, columns = (-(-length // factor) for length in prediction.shape)
         found = np.zeros((rows, columns), bool)
         step = max(1, ROWS_PX // factor)
         for row in range(0, rows, step):
-            part = prediction.levels[0][row * factor : (row + step) * factor]
-            inside = np.isin(np.asarray(part), values).astype(np.int64)
+            band = slice(row * factor, (row + step) * factor)
+            parts = (np.asarray(prediction.probabilities[0][plane, band]) for plane in planes)
+            total = sum(part.astype(np.int64) for part in parts)
+            inside = (np.asarray(total) >= 255 * least_probability).astype(np.int64)
             high, wide = inside.shape
             across = np.add.reduceat(inside, np.arange(0, wide, factor), axis=1)
             count = np.add.reduceat(across, np.arange(0, high, factor), axis=0)
             tall = np.minimum(factor, high - np.arange(0, high, factor))
             broad = np.minimum(factor, wide - np.arange(0, wide, factor))
             found[row : row + step] = 2 * count >= tall[:, None] * broad
-        made = {**made, "of": prediction.provenance.get("digest", prediction.name)}
-        return Mask(found, prediction.frame.coarser(factor), made)
+        return found
 
 
 def white_regions(
