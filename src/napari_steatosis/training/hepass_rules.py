@@ -173,7 +173,8 @@ def outer_areas(yes: NDArray[np.bool_]) -> NDArray[np.float64]:
     held = sum((corner > 0).astype(np.uint8) for corner in corners)
     owner = np.maximum.reduce(corners)
     area = np.select([held == 4, held == 3], [1.0, 0.5], 0.0)
-    return np.bincount(owner.ravel(), area.ravel(), minlength=count + 1)[1:]
+    sums = np.bincount(owner.ravel(), area.ravel(), minlength=count + 1)[1:]
+    return sums.astype(np.float64)
 
 
 def _as_opencv(stored: Stored) -> NDArray[np.uint8] | None:
