@@ -319,7 +319,7 @@ def test_what_cannot_be_normalised_is_told_and_the_form_goes_on(
     assert re.search(said, form.panel.flags.text())
     assert form.preview.value == OFF
     assert [layer.name for layer in form.viewer.layers] == ["odd"]
-    add(form, slide_of(PIXELS), "good")
+    add(form, replace(slide_of(PIXELS), fingerprint="good"), "good")
     form.slide.value = form.viewer.layers["good"]
     click(form.apply)
     done(form, qtbot)

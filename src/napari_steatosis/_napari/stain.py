@@ -29,6 +29,7 @@ from .written import saving_slide
 if TYPE_CHECKING:
     import napari
 
+    from ..core.mask import Mask
     from ..core.slide import Slide
     from ..pipelines.normalise import Goal
 
@@ -52,6 +53,7 @@ class StainForm(Container):
         self.viewer = napari_viewer
         self.transform: StainTransform | None = None
         self._fits: dict[Hashable, StainTransform] = {}
+        self._tissues: dict[Hashable, Mask] = {}
         self._saved: list[Path] = []
         self._job: Job | None = None
         self._made: Any = None
@@ -195,7 +197,8 @@ class StainForm(Container):
         """
         slide = slide_of(self.slide.value, self._size.um)
         vectors = str(self.vectors.value) if self._by_hand else ""
-        return Choice(self.slide.value, slide, str(self.method.value), self._goal(), vectors)
+        asked = (str(self.method.value), self._goal(), vectors)
+        return Choice(self.slide.value, slide, *asked, self._tissues)
 
     def _goal(self) -> Goal:
         own = self.reference.value == self.slide.value

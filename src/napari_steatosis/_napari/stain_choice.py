@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ..core.pyramid import level_arrays
@@ -12,6 +12,7 @@ from .stain_reference import key_of
 if TYPE_CHECKING:
     import napari.layers
 
+    from ..core.mask import Mask
     from ..core.slide import Slide
     from ..pipelines.normalise import Goal
 
@@ -32,6 +33,8 @@ class Choice:
         What to.
     stains : str
         Stain vectors, for a method that is given them by hand.
+    tissues : dict
+        Tissue that was found before, by slide; what is found is added.
     """
 
     image: napari.layers.Image
@@ -39,20 +42,27 @@ class Choice:
     method: str
     goal: Goal
     stains: str = ""
+    tissues: dict[Hashable, Mask] = field(default_factory=dict)
 
     @property
     def key(self) -> Hashable:
         """The same for what would be fitted alike."""
-        slide = self.slide
-        own = (slide.fingerprint, slide.colour, slide.um_per_px)
-        return own, self.method, self.stains, key_of(self.goal)
+        return self._own, self.method, self.stains, key_of(self.goal)
+
+    @property
+    def _own(self) -> Hashable:
+        return self.slide.fingerprint, self.slide.colour, self.slide.um_per_px
 
     def steps(self, should_stop: Callable[[], bool]) -> Iterator[Any]:
         """Fit the transform; the steps of a job."""
+        from ..pipelines.analyse import Stage, tissue_shares
         from ..pipelines.normalise import fitting
 
+        if self._own not in self.tissues:
+            yield Stage("Finding tissue")
+            self.tissues[self._own] = yield from tissue_shares(self.slide)
         how = {"method": self.method, "reference": self.goal, "stains": self.stains}
-        transform = yield from fitting(self.slide, **how)
+        transform = yield from fitting(self.slide, tissue=self.tissues[self._own], **how)
         overview = level_arrays(self.slide)[-1]
         transform.apply(overview[:])  # fills its table of colours here, and not in the window
         yield transform

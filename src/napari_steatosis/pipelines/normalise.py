@@ -176,7 +176,13 @@ def stains_from(text: str) -> str | list[list[float]]:
 
 
 def fitting(
-    slide: Slide, *, method: str, reference: Goal = "he", stains: str = "", seed: int = 0
+    slide: Slide,
+    *,
+    method: str,
+    reference: Goal = "he",
+    stains: str = "",
+    tissue: Mask | None = None,
+    seed: int = 0,
 ) -> Generator[Stage | Share, None, StainTransform]:
     """Fit a stain transform as `fit_stain` does, and say what is being done.
 
@@ -188,6 +194,8 @@ def fitting(
         What to map to.
     stains : str
         For a method whose stains are given by hand: see `stains_from`.
+    tissue : Mask, optional
+        Where to sample; it is found where it is left out.
 
     Yields
     ------
@@ -206,8 +214,9 @@ def fitting(
     goal: Any = reference
     if isinstance(reference, Exemplar):
         goal = yield from finding_reference(reference, seed=seed)
-    yield Stage("Finding tissue")
-    tissue = yield from tissue_shares(slide)
+    if tissue is None:
+        yield Stage("Finding tissue")
+        tissue = yield from tissue_shares(slide)
     yield Stage(f"Fitting {method}")
     fitted: StainTransform = fit_stain(
         slide, method=method, tissue=tissue, reference=goal, seed=seed, **by_hand
