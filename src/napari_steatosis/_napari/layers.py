@@ -65,7 +65,11 @@ def shapes_among(layers: Iterable[Any]) -> list[tuple[str, napari.layers.Shapes]
     """Return name and layer of those that hold shapes."""
     from napari.layers import Shapes
 
-    return [(one.name, one) for one in layers if isinstance(one, Shapes)]
+    return [
+        (one.name, one)
+        for one in layers
+        if isinstance(one, Shapes) and "droplets" not in one.metadata  # what the form Measure lit
+    ]
 
 
 def slide_of(image: napari.layers.Image | None, um_per_px: float = 0.0) -> Slide:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -99,21 +99,27 @@ def shapes_um(
     BadValueError
         Where the layer holds no shape that encloses an area.
     """
-    matrix, outlines = data_to_world(shapes), []
-    for kind, vertices in zip(shapes.shape_type, shapes.data, strict=True):
-        if kind == "line":
-            continue
-        corners = np.asarray(vertices, float)[:, -2:]
-        outline = ellipse_outline(corners) if kind == "ellipse" else corners
-        world = outline @ matrix[:2, :2].T + matrix[:2, 2]
-        world = world * unit_ratio(shapes.units, image.units)
-        outlines.append(tissue_um(image, world, slide))
+    outlines = [
+        tissue_um(image, world * unit_ratio(shapes.units, image.units), slide)
+        for _, world in areas_of(shapes)
+    ]
     if not outlines:
         raise BadValueError(
             f"The layer {shapes.name!r} holds no shape with an area. Draw a rectangle, an "
             f"ellipse or a polygon in it, or choose another region."
         )
     return outlines
+
+
+def areas_of(shapes: napari.layers.Shapes) -> Iterator[tuple[int, NDArray[np.float64]]]:
+    """Yield number and outline, (n, 2) in the world of the layer, of every shape with an area."""
+    matrix = data_to_world(shapes)
+    for index, (kind, vertices) in enumerate(zip(shapes.shape_type, shapes.data, strict=True)):
+        if kind == "line":
+            continue
+        corners = np.asarray(vertices, float)[:, -2:]
+        outline = ellipse_outline(corners) if kind == "ellipse" else corners
+        yield index, outline @ matrix[:2, :2].T + matrix[:2, 2]
 
 
 def tissue_um(image: napari.layers.Image, world: ArrayLike, slide: Slide) -> NDArray[np.float64]:

@@ -1,0 +1,221 @@
+"""Droplets over labels: circles in the view, one that lights up, and what was clicked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..io._palette import DROPLET_COLOURS
+from .layers import data_to_world
+from .view import camera_of, slide_px, unit_ratio
+
+if TYPE_CHECKING:
+    import napari.layers
+
+    import napari
+
+    from ..core.report import Report
+
+MOST_CIRCLES = 4000
+"""Circles that are drawn at once; of more droplets in the view the largest get one."""
+
+LIT = (1.0, 0.24, 0.78, 1.0)
+LINE_PX, SMALLEST_PX, NEAR_PX = 2.5, 3, 6
+"""On the screen: width of the outline, least size of a circle, how near a click must be."""
+
+SEEN_PX, LEGIBLE_PX = 60, 16
+"""A chosen droplet that is narrower than the second is shown as wide as the first, screen px."""
+
+CIRCLE_PX = 48
+
+
+class Droplets:
+    """Where the droplets of a report lie on a layer of labels.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        The window.
+    labels : napari.layers.Labels
+        Its data coordinates are px of its prediction's class map.
+    report : Report
+        With the table of droplets.
+    """
+
+    def __init__(self, viewer: napari.Viewer, labels: napari.layers.Labels, report: Report) -> None:
+        self.viewer, self.labels, self.report = viewer, labels, report
+        self.frame = labels.metadata["prediction"].frame
+        table = report.tables["droplets"]
+        centres = np.stack([table["y_um"], table["x_um"]], axis=1)
+        self.centres = self.frame.to_px(centres)
+        self.widths = table["diameter_um"] / self.frame.mean_um_per_px
+        self.area_um2 = table["area_um2"]
+        self.circles: napari.layers.Points | None = None
+        self.lit: napari.layers.Shapes | None = None
+        self._shown: NDArray[np.int64] = np.zeros(0, np.int64)
+
+    # Where things are
+
+    def _world_to_px(self, world: ArrayLike) -> NDArray[np.float64]:
+        """Convert a point of the viewer's world to px of the class map."""
+        units = getattr(self.viewer.dims, "units", None)
+        point = np.asarray(world, float)[-2:]
+        own = point if units is None else point * unit_ratio(units[-2:], self.labels.units)
+        return slide_px(self.labels, [own])[0]
+
+    def _px_to_world(self, point: ArrayLike) -> NDArray[np.float64]:
+        matrix = data_to_world(self.labels)
+        own = matrix[:2, :2] @ np.asarray(point, float) + matrix[:2, 2]
+        units = getattr(self.viewer.dims, "units", None)
+        return own if units is None else own / unit_ratio(units[-2:], self.labels.units)
+
+    def _screen_per_px(self) -> float:
+        """Return how many px of the screen one px of the class map is."""
+        one, other = self._px_to_world((0, 0)), self._px_to_world((0, 1))
+        return float(np.linalg.norm(other - one) * camera_of(self.viewer).zoom)
+
+    def at(self, world: ArrayLike) -> int | None:
+        """Return the droplet at a point of the viewer's world; None where there is none near."""
+        if not len(self.centres):
+            return None
+        away = np.hypot(*(self.centres - self._world_to_px(world)).T)
+        beyond = away - self.widths / 2
+        nearest = int(beyond.argmin())
+        near = max(NEAR_PX / self._screen_per_px(), float(self.widths[nearest]) / 4)
+        return nearest if beyond[nearest] <= near else None
+
+    def _in_view(self) -> NDArray[np.int64]:
+        """Return the droplets whose centre is in the view; the largest where these are many."""
+        camera = camera_of(self.viewer)
+        half = np.asarray(self.viewer.canvas.size, float) / camera.zoom / 2
+        centre = np.asarray(camera.center)[-2:]
+        signs = np.array([(-1, -1), (-1, 1), (1, 1), (1, -1)])
+        corners = np.array([self._world_to_px(centre + sign * half) for sign in signs])
+        (low_y, low_x), (high_y, high_x) = corners.min(0), corners.max(0)
+        y, x = self.centres.T
+        inside = (y >= low_y) & (y <= high_y) & (x >= low_x) & (x <= high_x)
+        found = np.flatnonzero(inside)
+        self.seen = len(found)
+        if len(found) > MOST_CIRCLES:
+            largest = np.argpartition(self.widths[found], -MOST_CIRCLES)[-MOST_CIRCLES:]
+            found = found[largest]
+        return found
+
+    # What is drawn
+
+    def show_circles(self, macro_um2: float) -> str:
+        """Draw a circle around every droplet in the view; return what is shown, in words."""
+        found = self._in_view()
+        self._shown = found
+        if self._gone(self.circles):
+            self.circles = self._add_points()
+        layer = self.circles
+        layer.data = self.centres[found]
+        layer.size = np.maximum(self.widths[found], 1e-3) if len(found) else 1.0
+        self.recolour(macro_um2)
+        if self.seen > len(found):
+            return f"The {len(found)} largest of {self.seen} droplets in the view have a circle."
+        return f"{len(found)} droplets in the view."
+
+    def recolour(self, macro_um2: float) -> None:
+        """Colour the circles by another cut, um2."""
+        if self._gone(self.circles) or not len(self._shown):
+            return
+        table = [(*DROPLET_COLOURS[name], 255) for name in ("micro", "macro")]
+        colours = np.array(table, np.float32) / 255
+        macro = self.area_um2[self._shown] >= macro_um2
+        self.circles.border_color = colours[macro.astype(np.intp)]
+
+    def hide_circles(self) -> None:
+        """Take the circles away."""
+        self._drop(self.circles)
+        self.circles = None
+
+    def light(self, droplet: int, *, go: bool) -> None:
+        """Draw the outline of a droplet, and go there or stay."""
+        if go:
+            self.go_to(droplet)
+        outline = self.outline(droplet)
+        if self._gone(self.lit):
+            self.lit = self._add_shapes()
+        active = self.viewer.layers.selection.active
+        self.lit.data = []
+        self.lit.add(
+            outline,
+            shape_type="polygon",
+            edge_width=LINE_PX / self._screen_per_px(),
+            edge_color=LIT,
+            face_color="transparent",
+        )
+        self.viewer.layers.selection.active = active
+
+    def go_to(self, droplet: int) -> None:
+        """Bring a droplet into the middle of the view, and nearer where it would not be seen."""
+        camera = camera_of(self.viewer)
+        wide = float(self.widths[droplet]) * self._screen_per_px()
+        if wide < LEGIBLE_PX:
+            camera.zoom *= SEEN_PX / wide
+        y, x = self._px_to_world(self.centres[droplet])
+        camera.center = (*camera.center[:-2], float(y), float(x))
+
+    def outline(self, droplet: int) -> NDArray[np.float64]:
+        """Return the outline of a droplet, (n, 2) px; a circle where it has none."""
+        from ..core.geometry import Region
+
+        table, prediction = self.report.tables["droplets"], self.report.prediction
+        y, x = float(table["y_px"][droplet]), float(table["x_px"][droplet])
+        long = float(self.widths[droplet]) / max(float(table["axis_ratio"][droplet]) ** 0.5, 0.1)
+        if self.report.outlines is not None and prediction is not None:
+            for times in (1, 4):  # what touches it must be in the region, too
+                reach = int(times * long) + 4
+                side = 2 * reach + 1
+                around = Region(y=int(y) - reach, x=int(x) - reach, height=side, width=side)
+                for found in self.report.outlines(around):
+                    if found.row == droplet:
+                        return self.frame.to_px(prediction.frame.to_um(found.rings[0][:-1]))
+        angle = np.linspace(0, 2 * np.pi, CIRCLE_PX, endpoint=False)
+        circle = np.stack([np.sin(angle), np.cos(angle)], axis=1)
+        return self.centres[droplet] + circle * self.widths[droplet] / 2
+
+    def clear(self) -> None:
+        """Take away everything that was drawn."""
+        self.hide_circles()
+        self._drop(self.lit)
+        self.lit = None
+
+    def _place(self) -> dict[str, Any]:
+        layer = self.labels
+        return {
+            name: getattr(layer, name)
+            for name in ("scale", "translate", "rotate", "shear", "affine", "units")
+        }
+
+    def _add_points(self) -> napari.layers.Points:
+        return self._added(
+            self.viewer.add_points,
+            np.zeros((0, 2)),
+            name="droplets in view",
+            face_color="transparent",
+            border_width=0.08,
+            canvas_size_limits=(SMALLEST_PX, 10_000),
+            antialiasing=1,
+        )
+
+    def _add_shapes(self) -> napari.layers.Shapes:
+        return self._added(self.viewer.add_shapes, name="chosen droplet")
+
+    def _added(self, add: Any, *data: Any, **options: Any) -> Any:
+        active = self.viewer.layers.selection.active
+        layer = add(*data, ndim=2, metadata={"droplets": True}, **options, **self._place())
+        layer.editable = False
+        self.viewer.layers.selection.active = active
+        return layer
+
+    def _gone(self, layer: Any) -> bool:
+        return layer is None or layer not in self.viewer.layers
+
+    def _drop(self, layer: Any) -> None:
+        if not self._gone(layer):
+            self.viewer.layers.remove(layer)

@@ -1,0 +1,399 @@
+"""The form *Measure*: numbers, droplets, regions and maps of a class map that is in the window."""
+
+from __future__ import annotations
+
+import math
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from magicgui.widgets import CheckBox, ComboBox, Container, FloatSpinBox, PushButton
+from qtpy.QtWidgets import QFileDialog, QLabel
+from superqt.utils import qdebounced, qthrottled
+
+from ..core.duration import duration
+from ..core.errors import BadValueError, SteatosisError
+from ..core.report import RESEARCH_USE
+from .droplet_overlay import Droplets
+from .fat_map import fat_map_layer, grade_layer, show_map
+from .job import Job, Outcome
+from .layers import shapes_among
+from .measure_tabs import MeasureTabs
+from .measuring import Measured, Wanted, measuring, saving
+from .panel import Panel, Rows
+from .regions import regions_of
+from .view import camera_of
+
+if TYPE_CHECKING:
+    import napari.layers
+
+    import napari
+
+
+WIDTH_PX = 450
+SMALLEST_UM2, MACRO_UM2 = 3.0, 65.0
+MOVED_MS, CUT_MS = 200, 60
+"""How long the circles wait for the view to rest; how often the cut recolours."""
+
+KINDS = (
+    "Tables (*.csv)",
+    "Outlines for QuPath (*.geojson.gz)",
+    "Report (*.html)",
+    "Values (*.json)",
+    "Tables (*.parquet)",
+)
+
+
+class MeasureForm(Container):
+    """Measure a class map of fat, and look at every droplet of it.
+
+    Parameters
+    ----------
+    napari_viewer : napari.Viewer
+        The window.
+    """
+
+    title = "Measure"
+
+    def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
+        super().__init__(labels=False)
+        self.viewer = napari_viewer
+        self.measured: Measured | None = None
+        self.droplets: Droplets | None = None
+        self._job: Job | None = None
+        self._result: Any = None
+        self._began = 0.0
+        self._moved = qdebounced(self._show_circles, timeout=MOVED_MS)
+        self._recut = qthrottled(self._cut_report, timeout=CUT_MS)
+        self._build()
+        self._explain()
+        self._connect()
+        self._layers_changed()
+
+    def _build(self) -> None:
+        self.labels = ComboBox(label="Class map", choices=self._predictions, nullable=True)
+        self.inside = ComboBox(label="Only inside", choices=self._shapes, nullable=True)
+        self.leave_out = ComboBox(label="Leave out", choices=self._shapes, nullable=True)
+        self.smallest = FloatSpinBox(
+            label="Smallest droplet (µm²)", min=0, max=1000, step=1, value=SMALLEST_UM2
+        )
+        self.run, self.cancel = PushButton(text="Measure"), PushButton(text="Cancel", enabled=False)
+        self.cut = FloatSpinBox(
+            label="Macro from Ø (µm)", min=0.1, max=500, step=0.5, value=_diameter(MACRO_UM2)
+        )
+        self.circles = CheckBox(text="Circles in the view", value=False)
+        self.fat_map, self.grade_map = PushButton(text="Fat map"), PushButton(text="Grade map")
+        self.save = PushButton(text="Save…")
+        self._rows = Rows()
+        for field in (self.labels, self.inside, self.leave_out, self.smallest):
+            self._rows.add(field)
+        self.panel = Panel()
+        self.panel.table.hide()
+        self.tabs = MeasureTabs(self.cut, self.circles)
+        layout = self.native.layout()
+        layout.addWidget(self._rows)
+        layout.addWidget(_across(self.run, self.cancel))
+        layout.addWidget(self.panel)
+        layout.addWidget(self.tabs, 1)
+        layout.addWidget(_across(self.fat_map, self.grade_map, self.save))
+        layout.addWidget(QLabel(RESEARCH_USE))
+        self.native.setMinimumWidth(WIDTH_PX)
+        self._set_busy(False)
+
+    def _explain(self) -> None:
+        self.labels.tooltip = (
+            "Labels that this plugin has predicted: of Analyse slide, or of a results folder "
+            "opened with File > Open. What was painted on them counts."
+        )
+        self.inside.tooltip = "Measure inside these shapes only: each alone, and all together"
+        self.leave_out.tooltip = "Shapes to leave out of the fat and of the tissue"
+        self.smallest.tooltip = "Smaller places are no droplets; their area still counts as fat"
+        self.cut.tooltip = (
+            "Droplets from this diameter on are macro. There is no consensus on the cut: 9.1 µm "
+            "is a disc of 65 µm². Drag the line in the histogram, or type."
+        )
+        self.circles.tooltip = "A circle of its area around every droplet in the view"
+        self.fat_map.tooltip = "Local fat area fraction as an image, a pixel per square of 256 µm"
+        self.grade_map.tooltip = (
+            "The grade that each square of 256 µm would have by its share of hepatocyte squares "
+            "with fat. The grade of a place is not that of a patient."
+        )
+        self.save.tooltip = "CSV, GeoJSON (QuPath), HTML, JSON or Parquet, by the suffix"
+
+    def _connect(self) -> None:
+        events = self.viewer.layers.events
+        for event in (events.inserted, events.removed, events.reordered, events.renamed):
+            event.connect(self._layers_changed)
+        self.labels.changed.connect(self._labels_changed)
+        self.run.changed.connect(self.start)
+        self.cancel.changed.connect(self.stop)
+        self.cut.changed.connect(self._cut_changed)
+        self.circles.changed.connect(self._show_circles)
+        self.fat_map.changed.connect(lambda: self._add(fat_map_layer))
+        self.grade_map.changed.connect(lambda: self._add(grade_layer))
+        self.save.changed.connect(self._ask_save)
+        self.tabs.histogram.cut_moved.connect(self._cut_dragged)
+        self.tabs.droplets.chosen.connect(self._row_chosen)
+        self.native.destroyed.connect(self._closed)
+        for event in (camera_of(self.viewer).events.center, camera_of(self.viewer).events.zoom):
+            event.connect(self._view_moved)
+        self.viewer.mouse_drag_callbacks.append(self._pressed)
+
+    # What the fields offer
+
+    def _predictions(self, _: Any = None) -> list[tuple[str, Any]]:
+        return [(one.name, one) for one in self.viewer.layers if _is_fat(one)]
+
+    def _shapes(self, _: Any = None) -> list[tuple[str, Any]]:
+        return shapes_among(self.viewer.layers)
+
+    def _layers_changed(self, _: Any = None) -> None:
+        for chooser in (self.labels, self.inside, self.leave_out):
+            chooser.reset_choices()
+        if self.labels.value is None and (there := self._predictions()):
+            self.labels.value = there[-1][1]
+        if self.droplets is not None and self.droplets.labels not in self.viewer.layers:
+            self._forget()
+
+    def _labels_changed(self, _: Any = None) -> None:
+        """Show what is known of other labels; what is shown is always of those in the field."""
+        labels = self.labels.value
+        if self.droplets is not None and self.droplets.labels is not labels:
+            self._forget()
+        if labels is None or self.is_running:
+            return
+        labels.events.metadata.connect(self._labels_changed)
+        report = labels.metadata.get("report")
+        if report is not None and self.measured is None and "droplets" in report.tables:
+            self._take(Measured(report))
+            self.panel.say("Measured when it was analysed.")
+
+    # Measuring
+
+    def wanted(self) -> Wanted:
+        """Return what the fields ask for.
+
+        Raises
+        ------
+        SteatosisError
+            Where something is missing, with what to do about it.
+        """
+        labels = self.labels.value
+        if labels is None:
+            raise BadValueError(
+                "There is no class map of fat. Run Analyse slide, or open the folder of its "
+                "results (File > Open Folder… and choose napari-steatosis)."
+            )
+        painted = None if labels.multiscale else np.array(labels.data)
+        return Wanted(
+            labels.metadata["prediction"],
+            painted,
+            inside=tuple(regions_of(self.inside.value, labels)),
+            left_out=tuple(outline for _, outline in regions_of(self.leave_out.value, labels)),
+            smallest_um2=float(self.smallest.value),
+            macro_um2=max(self.macro_um2, float(self.smallest.value)),
+        )
+
+    @property
+    def macro_um2(self) -> float:
+        """The cut between micro and macro, as an area."""
+        return math.pi / 4 * float(self.cut.value) ** 2
+
+    @property
+    def is_running(self) -> bool:
+        """Whether something is measured or written."""
+        return self._job is not None
+
+    def start(self) -> None:
+        """Measure what the fields ask for."""
+        if self.is_running:
+            return
+        try:
+            wanted = self.wanted()
+        except SteatosisError as error:
+            self._complain(str(error))
+            return
+        self._forget()
+        self._launch(measuring(wanted), self._take)
+
+    def stop(self) -> None:
+        """End what is being done."""
+        if self._job is not None:
+            self._job.cancel()
+            self.cancel.enabled = False
+
+    def _launch(self, steps: Any, then: Any) -> None:
+        self._result, self._began = None, time.monotonic()
+        self.panel.begin()
+        self._set_busy(True)
+
+        def ended(outcome: Outcome) -> None:
+            self._job = None
+            self.panel.end()
+            self._set_busy(False)
+            if outcome.error is not None:
+                self._complain(outcome.said)
+            elif outcome.status == "cancelled" or self._result is None:
+                self.panel.say("Stopped.")
+            else:
+                self.panel.say(f"Done in {duration(time.monotonic() - self._began)}.")
+                then(self._result)
+            self._layers_changed()
+
+        self._job = Job(steps, self.title, on_item=self._happened, on_end=ended)
+
+    def _happened(self, item: Any) -> None:
+        from ..pipelines.analyse import Share, Stage
+
+        if isinstance(item, Stage):
+            self.panel.begin_stage(item.text)
+        elif isinstance(item, Share):
+            self.panel.show_share(item.done)
+        else:
+            self._result = item
+
+    def _take(self, measured: Measured) -> None:
+        """Show what was measured."""
+        if self.labels.value is None:
+            return
+        self.measured = measured
+        report = measured.report
+        self.droplets = Droplets(self.viewer, self.labels.value, report)
+        if report.flags:
+            self.panel.warn("\n".join(f"• {flag}" for flag in report.flags).replace("^2", "²"))
+        self.tabs.show_measured(measured, self.macro_um2)
+        self._cut_report()
+        self._set_busy(False)
+        self._show_circles()
+
+    def _forget(self) -> None:
+        """Show nothing: what was measured is not what the fields say, or its labels have gone."""
+        if self.droplets is not None:
+            self.droplets.clear()
+        self.measured = self.droplets = None
+        self.panel.flags.hide()
+        self.panel.say("")
+        self.tabs.show_measured(None, self.macro_um2)
+        self._set_busy(self.is_running)
+
+    def _set_busy(self, busy: bool) -> None:
+        self._rows.setEnabled(not busy)
+        self.run.enabled, self.cancel.enabled = not busy, busy
+        for button in (self.fat_map, self.grade_map, self.save):
+            button.enabled = not busy and self.measured is not None
+
+    # The cut
+
+    def _cut_dragged(self, diameter_um: float) -> None:
+        self.cut.value = round(max(diameter_um, self.cut.min), 1)
+
+    def _cut_changed(self, _: Any = None) -> None:
+        self.tabs.histogram.show_cut(float(self.cut.value))
+        self._recut()
+
+    def _cut_report(self) -> None:
+        """Have the numbers, the table and the circles follow the cut."""
+        from ..quantify import with_macro_cut
+
+        if self.measured is None:
+            return
+        least = float(self.measured.report.provenance["measure"]["smallest_um2"])
+        macro_um2 = max(self.macro_um2, least)
+        report = with_macro_cut(self.measured.report, macro_um2)
+        regions = tuple(with_macro_cut(one, macro_um2) for one in self.measured.regions)
+        self.measured = Measured(report, regions)
+        self.tabs.show_cut(self.measured, macro_um2)
+        if self.droplets is not None:
+            self.droplets.recolour(macro_um2)
+
+    # Droplets in the view and in the table
+
+    def _view_moved(self, _: Any = None) -> None:
+        if self.circles.value and self.droplets is not None:
+            self._moved()
+
+    def _show_circles(self, _: Any = None) -> None:
+        if self.droplets is None:
+            return
+        if self.circles.value:
+            self.tabs.say(self.droplets.show_circles(self.macro_um2))
+        else:
+            self.droplets.hide_circles()
+            self.tabs.say("")
+
+    def _row_chosen(self, droplet: int) -> None:
+        if self.droplets is not None:
+            self.droplets.light(droplet, go=True)
+            self.tabs.mark(droplet)
+
+    def choose_at(self, world: Any) -> None:
+        """Choose the droplet at a point of the viewer's world, if there is one."""
+        if self.droplets is None or (droplet := self.droplets.at(world)) is None:
+            return
+        self.tabs.choose(droplet)
+        self.droplets.light(droplet, go=False)
+
+    def _pressed(self, viewer: Any, event: Any) -> Any:
+        """Tell a click on a droplet from a drag, and leave drawing and painting alone."""
+        active = self.viewer.layers.selection.active
+        if active is not None and active.mode != "pan_zoom":
+            return
+        where, moved = tuple(event.position), False
+        yield
+        while event.type == "mouse_move":
+            moved = True
+            yield
+        if not moved:
+            self.choose_at(where)
+
+    # Layers and files
+
+    def _add(self, make: Any) -> None:
+        if self.measured is not None and self.labels.value is not None:
+            show_map(self.viewer, make(self.measured.report, self.labels.value))
+
+    def _ask_save(self) -> None:
+        name, kind = QFileDialog.getSaveFileName(
+            self.native, "Save what was measured", "", ";;".join(KINDS)
+        )
+        if name:
+            suffix = kind.partition("*")[2].rstrip(")") or ".csv"
+            known = (".csv", ".geojson", ".geojson.gz", ".html", ".json", ".parquet")
+            self.write(Path(name if name.lower().endswith(known) else name + suffix))
+
+    def write(self, path: Path) -> None:
+        """Write what was measured in the format of a suffix."""
+        if self.measured is not None and not self.is_running:
+            self._launch(saving(self.measured, path), self._say_saved)
+
+    def _say_saved(self, files: list[Path]) -> None:
+        self.panel.say("Saved " + ", ".join(file.name for file in files) + ".")
+
+    def _complain(self, text: str) -> None:
+        from napari.utils.notifications import show_error
+
+        self.panel.warn(text)
+        show_error(text)
+
+    def _closed(self, _: Any = None) -> None:
+        if self._job is not None:
+            self._job.abandon()
+        if self._pressed in self.viewer.mouse_drag_callbacks:
+            self.viewer.mouse_drag_callbacks.remove(self._pressed)
+        self._job = self.measured = self.droplets = None
+
+
+def _across(*buttons: PushButton) -> Any:
+    row = Container(widgets=buttons, layout="horizontal", labels=False)
+    row.margins = (0, 0, 0, 0)
+    return row.native
+
+
+def _is_fat(layer: napari.layers.Layer) -> bool:
+    prediction = layer.metadata.get("prediction")
+    return type(layer).__name__ == "Labels" and "fat" in getattr(prediction, "classes", ())
+
+
+def _diameter(area_um2: float) -> float:
+    return round(2 * math.sqrt(area_um2 / math.pi), 1)

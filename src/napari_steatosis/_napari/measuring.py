@@ -1,0 +1,199 @@
+"""The steps that measure a prediction, whole and within regions, as a worker takes them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from ..core.mask import Mask
+    from ..core.prediction import Prediction
+    from ..core.report import Report
+    from ..pipelines.analyse import Share
+
+Steps = Callable[[Callable[[], bool]], Iterator[Any]]
+REGION_UM_PER_PX = 1.0
+"""Resolution of the masks of drawn regions; `mask_of_polygons` has 4 um, for whole tissues."""
+
+LARGEST_PX = 2**26
+EDITED = (
+    "The class map was edited by hand in the window: the numbers are of the edited map, and "
+    "no longer those of the model alone."
+)
+
+
+class _Stopped(Exception):
+    """Nobody waits for these numbers."""
+
+
+@dataclass(frozen=True, eq=False)
+class Wanted:
+    """What a form asks to be measured.
+
+    Parameters
+    ----------
+    prediction : Prediction
+        As the layer has it.
+    painted : (y, x) array, optional
+        What the layer shows, where it can be painted on.
+    inside : tuple of (str, (n, 2) float)
+        Names and outlines, um, of the regions to measure; the whole where there are none.
+    left_out : tuple of (n, 2) float
+        Outlines, um, of what to leave out.
+    smallest_um2, macro_um2 : float
+        As `measure` has them.
+    """
+
+    prediction: Prediction
+    painted: NDArray[Any] | None
+    inside: tuple[tuple[str, NDArray[np.float64]], ...]
+    left_out: tuple[NDArray[np.float64], ...]
+    smallest_um2: float
+    macro_um2: float
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """What came of it: the report of all regions together, and that of each where there are more.
+
+    Parameters
+    ----------
+    report : Report
+        Of the whole, or of all regions together.
+    regions : tuple of Report
+        One per region, with its name as title.
+    """
+
+    report: Report
+    regions: tuple[Report, ...] = ()
+
+
+def measuring(wanted: Wanted) -> Steps:
+    """Return the steps that measure; they yield stages and shares, and last a `Measured`."""
+
+    def steps(should_stop: Callable[[], bool]) -> Iterator[Any]:
+        from ..pipelines.analyse import Stage
+        from ..quantify import prediction_within
+
+        prediction, flags = as_shown(wanted)
+        exclude = _mask(list(wanted.left_out))
+        yield Stage("Measuring")
+        region = _mask([outline for _, outline in wanted.inside])
+        whole = prediction_within(prediction, region=region, exclude=exclude)
+        report = yield from _measured(whole, wanted, should_stop)
+        report = replace(report, flags=(*flags, *report.flags))
+        regions = []
+        for number, (name, outline) in enumerate(wanted.inside, start=1):
+            if should_stop():
+                return
+            yield Stage(f"Region {number} of {len(wanted.inside)}: {name}")
+            part = prediction_within(prediction, region=_mask([outline]), exclude=exclude)
+            one = yield from _measured(part, wanted, should_stop)
+            regions.append(replace(one, title=name, flags=(*flags, *one.flags)))
+        yield Measured(report, tuple(regions))
+
+    return steps
+
+
+def as_shown(wanted: Wanted) -> tuple[Prediction, tuple[str, ...]]:
+    """Return the prediction as its layer shows it, painted on or not, with what is to be said."""
+    from ..core.digest import digest
+    from ..core.mask import Mask
+
+    known, painted = wanted.prediction, wanted.painted
+    if painted is None or np.array_equal(painted, known.levels[0][:]):
+        return known, ()
+    values = np.where(painted <= len(known.classes), painted, 0).astype(np.uint8)
+    edited = {"content": Mask(values > 1, known.frame).content}
+    provenance = {**known.provenance, "edited": edited}
+    provenance["digest"] = digest({"of": known.provenance.get("digest"), "edited": edited})
+    provenance.pop("content", None)
+    made = replace(known, levels=[values], provenance=provenance, store=None, probabilities=())
+    return made, (EDITED,)
+
+
+def saving(measured: Measured, path: Path) -> Steps:
+    """Return the steps that write a report, and the regions beside a table; they yield files."""
+
+    def steps(should_stop: Callable[[], bool]) -> Iterator[Any]:
+        from ..core.report import Reports
+        from ..io.write import write
+        from ..pipelines.analyse import Stage, writing
+
+        yield Stage(writing(measured.report))
+        files = list(write(measured.report, path))
+        if measured.regions and path.suffix.lower() in (".csv", ".parquet"):
+            beside = path.with_name(f"{path.stem}_regions{path.suffix}")
+            files += write(Reports(measured.regions), beside)
+        yield files
+
+    return steps
+
+
+def _mask(outlines: list[NDArray[np.float64]]) -> Mask | None:
+    from ..imaging import mask_of_polygons
+
+    if not outlines:
+        return None
+    corners = np.concatenate(outlines)
+    fine = float(np.sqrt(np.prod(np.maximum(np.ptp(corners, axis=0), 1.0)) / LARGEST_PX))
+    return mask_of_polygons(outlines, um_per_px=max(REGION_UM_PER_PX, fine))
+
+
+class _Followed:
+    """A level that says which rows are being read, and ends the reading when nobody waits."""
+
+    def __init__(self, level: Any, seen: Callable[[float], None]) -> None:
+        self._level, self.seen = level, seen
+        self.shape, self.dtype, self.ndim = level.shape, np.dtype(np.uint8), 2
+
+    def __getitem__(self, key: Any) -> Any:
+        rows = key[0] if isinstance(key, tuple) else key
+        self.seen(rows.indices(self.shape[0])[1] / self.shape[0])
+        return self._level[key]
+
+
+def _measured(
+    prediction: Prediction, wanted: Wanted, should_stop: Callable[[], bool]
+) -> Iterator[Share | Report]:
+    """Measure in a thread of its own; yield how far it is, and return the report."""
+    from ..pipelines.analyse import Share
+    from ..quantify import measure
+
+    news: SimpleQueue[Any] = SimpleQueue()
+    left = threading.Event()
+
+    def seen(share: float) -> None:
+        if left.is_set() or should_stop():
+            raise _Stopped
+        news.put(Share(share))
+
+    level = _Followed(prediction.levels[0], seen)
+    followed = replace(prediction, levels=[level, *prediction.levels[1:]])
+
+    def work() -> None:
+        limits = {"smallest_um2": wanted.smallest_um2, "macro_um2": wanted.macro_um2}
+        try:
+            news.put(measure(followed, **limits))
+        except BaseException as error:  # whatever it is, it belongs to who waits
+            news.put(error)
+
+    thread = threading.Thread(target=work, name="measuring", daemon=True)
+    thread.start()
+    try:
+        while isinstance(item := news.get(), Share):
+            yield item
+    finally:
+        left.set()
+        thread.join()
+    if isinstance(item, BaseException):
+        raise item
+    level.seen = lambda _: None  # outlines are traced from it later, by whoever wants them
+    return replace(item, prediction=prediction)
