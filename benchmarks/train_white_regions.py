@@ -22,7 +22,7 @@ from napari_steatosis.training.drawn_whites import drawn_whites
 from napari_steatosis.training.kind_scores import kind_scores
 
 NAME = "white-regions-drawn"
-RULE = ClassicalRule(CandidateRule(saturation=0.15, value=0.78))
+RULE = ClassicalRule(CandidateRule(saturation=0.15, value=0.78, separate="watershed"))
 BOOSTING = {
     "n_estimators": 80,
     "max_depth": 4,
@@ -39,6 +39,8 @@ LIMITS = """
   vein that is cut at its rim will often be taken for a vein, a duct for a vessel.
 - Places longer than 64 um are never fat. What it says of longer ones can differ from tile to tile,
   because a tile need not see the whole of them.
+- On six drawn livers of 3 to 35 % fat, taking out what it is sure of made the error of the fat fraction
+  larger (0.94 points on average) than the tissue mask alone has (0.65): it also took out fat.
 - White places that are no candidate (stain inside, less than 3 um2) are tissue to it.
 """
 
@@ -82,8 +84,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--cards", type=Path, help="folder that gets the card, too")
-    parser.add_argument("--livers", type=int, default=80)
-    parser.add_argument("--held-out", type=int, default=32)
+    parser.add_argument("--livers", type=int, default=48)
+    parser.add_argument("--held-out", type=int, default=16)
     asked = parser.parse_args()
     began = time.perf_counter()
     made = train_classical(
