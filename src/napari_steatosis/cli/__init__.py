@@ -15,6 +15,7 @@ from .analyse import analyse
 from .classify import classify
 from .cohort import cohort
 from .demo import demo
+from .explain import explain
 from .models import models
 from .normalise import normalise
 from .quality import quality
@@ -36,6 +37,7 @@ for command in (
     cohort,
     normalise,
     demo,
+    explain,
     info,
     quality,
     tissue,

@@ -43,10 +43,15 @@ def write_snapshot(value: Snapshot, path: Path, *, overwrite: bool = False) -> l
     CannotOpenError
         Something stands at `path` and `overwrite` is False.
     """
+    rgb, legend = picture(value)
+    save_page(page(value, rgb, legend), path, overwrite=overwrite)
+    return [path]
+
+
+def save_page(figure: Any, path: Path, *, overwrite: bool) -> None:
+    """Write a page as the suffix says, the same bytes each time; it appears whole or not at all."""
     import matplotlib as mpl
 
-    rgb, legend = picture(value)
-    figure = page(value, rgb, legend)
     kind = path.suffix[1:].lower()
     metadata = {"Software": None} if kind == "png" else {"Date": None, "Creator": None}
     settings: Any = {"svg.fonttype": "none", "svg.hashsalt": "snapshot"}
@@ -57,7 +62,6 @@ def write_snapshot(value: Snapshot, path: Path, *, overwrite: bool = False) -> l
     ):
         warnings.filterwarnings("ignore", "Glyph .* missing", UserWarning)  # a box stands there
         figure.savefig(part, format=kind, dpi=figure.dpi, metadata=metadata)
-    return [path]
 
 
 def picture(snapshot: Snapshot) -> tuple[NDArray[np.uint8], list[LegendEntry]]:

@@ -77,8 +77,8 @@ class Explainer:
         spec = model.spec
         if not isinstance(model, TorchModel):
             raise BadValueError(
-                f"Model {spec.name!r} comes from another program, so its layers cannot be seen. "
-                f"Explain a model of this package."
+                f"Model {spec.name!r} ({spec.architecture}) is no network of this package, so it "
+                f"has no layers to look at. Explain a network that was trained here."
             )
         network = build(spec.architecture, **spec.parameters)
         network.load_state_dict({k: v.to(torch.float32) for k, v in model.state.items()})
@@ -202,6 +202,24 @@ class Explainer:
         found = F.interpolate(cam[:, None], rgb.shape[2:], mode="bilinear")[:, 0]
         drawn: Maps = _by_largest(found).cpu().numpy()
         return drawn
+
+
+def ways_of(model: TorchModel) -> tuple[str, ...]:
+    """Return the kinds of map that a model offers: `METHODS`, and attention where it has it.
+
+    Raises
+    ------
+    BadValueError
+        Where it offers none: its network names no layer, or is of another program.
+
+    Examples
+    --------
+    >>> from napari_steatosis.models import load_model
+    >>> ways_of(load_model("steatosis-he-drawn", device="cpu"))
+    ('grad-cam', 'grad-cam++')
+    """
+    own = ("attention",) if hasattr(Explainer(model).network, "attention") else ()
+    return (*METHODS, *own)
 
 
 def deletion_curve(

@@ -1,0 +1,56 @@
+"""Maps of what a model looked at as image layers, clear where there is nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .layers import LayerTuple, placed_over
+
+if TYPE_CHECKING:
+    import napari.layers
+    from napari.utils import Colormap
+
+    from ..core.heat_map import HeatMap
+    from ..core.slide import Slide
+
+SHADES = 64
+
+
+def heat_layer(heat: HeatMap, image: napari.layers.Image, slide: Slide) -> LayerTuple:
+    """Return a heat map as layer data of an image that lies on a slide layer.
+
+    Parameters
+    ----------
+    heat : HeatMap
+        Of the slide; NaN is clear.
+    image : napari.layers.Image
+        Layer of the slide.
+    slide : Slide
+        With a pixel size.
+    """
+    options = {
+        "name": f"{heat.name} · {heat.provenance.get('model', '')}",
+        "rgb": False,
+        "colormap": heat_map_colours(),
+        "contrast_limits": (0.0, 1.0),
+        "blending": "translucent",
+        "interpolation2d": "linear",
+        "metadata": {"heat_map": heat},
+        **placed_over(heat.frame, image, slide.frame()),
+    }
+    return np.asarray(heat.values, np.float32), options, "image"
+
+
+def heat_map_colours() -> Colormap:
+    """Return the colours of a heat map, those of its picture: clear where it is low.
+
+    Adding its light to that of the slide would make pink tissue white.
+    """
+    from napari.utils import Colormap
+
+    from ..io._heat_map_files import heat_colours
+
+    shades = heat_colours(np.linspace(0, 1, SHADES, dtype=np.float32))
+    return Colormap(shades, name="what the model looked at", nan_color=(0, 0, 0, 0))

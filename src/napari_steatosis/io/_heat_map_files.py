@@ -1,0 +1,114 @@
+"""A heat map as a picture over its slide, or as its values."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..core.errors import UnknownNameError
+from ..core.geometry import Region
+from ..core.heat_map import HeatMap
+from ..core.slide import Slide
+from ..core.snapshot import Snapshot
+from ._snapshot.overlay import LegendEntry
+from ._snapshot.page import page
+from .write import replacing
+from .write_snapshot import picture, save_page
+
+OPACITY = 0.9
+STEPS = (0.0, 0.25, 0.5, 0.75, 1.0)
+"""Values that the legend shows."""
+
+
+def write_heat_map(heat: HeatMap, path: Path, slide: Slide, *, overwrite: bool = False) -> Path:
+    """Write a heat map as PNG (over the slide, with bar, caption and legend) or TIFF (values).
+
+    Parameters
+    ----------
+    heat : HeatMap
+        Of the slide.
+    path : Path
+        Its suffix says what: ``.png``; or ``.tif``, ``.tiff``: float32 with the size of a pixel,
+        the place and the provenance in the description.
+    slide : Slide
+        With a pixel size.
+    overwrite : bool
+        Replace what is there.
+
+    Raises
+    ------
+    UnknownNameError
+        For another suffix.
+    CannotOpenError
+        Something stands at `path` and `overwrite` is False.
+    """
+    suffix = path.suffix.lower()
+    if suffix == ".png":
+        _write_picture(heat, path, slide, overwrite)
+    elif suffix in (".tif", ".tiff"):
+        _write_values(heat, path, overwrite)
+    else:
+        raise UnknownNameError(f"{path}: a map is written as .png (a picture) or .tif (values).")
+    return path
+
+
+def _write_picture(heat: HeatMap, path: Path, slide: Slide, overwrite: bool) -> None:
+    rows, columns = heat.values.shape
+    frame = slide.frame()
+    edges = heat.frame.to_um([(-0.5, -0.5), (rows - 0.5, columns - 0.5)])
+    (y, x), (y_end, x_end) = np.rint(frame.to_px(edges) + 0.5).astype(int).tolist()
+    region = Region(y=y, x=x, height=max(1, y_end - y), width=max(1, x_end - x))
+    title = f"{heat.name}, {heat.provenance.get('model', '')}. Shows where, not how much."
+    view = Snapshot(slide, region, width_px=int(np.clip(columns, 800, 4000)), title=title)
+    rgb, _ = picture(view)
+    colours = heat_colours(_spread(heat.values, rgb.shape[:2]))
+    shown, share = 255 * colours[..., :3], colours[..., 3:]
+    blended = np.rint(rgb * (1 - share) + shown * share).astype(np.uint8)
+    legend = [_entry(step) for step in STEPS]
+    save_page(page(view, blended, legend), path, overwrite=overwrite)
+
+
+def _spread(values: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np.float32]:
+    """Return the values at the pixels of a picture, from the nearest pixel of the map."""
+    rows = ((np.arange(shape[0]) + 0.5) * values.shape[0] / shape[0]).astype(np.int64)
+    columns = ((np.arange(shape[1]) + 0.5) * values.shape[1] / shape[1]).astype(np.int64)
+    return values[np.ix_(rows, columns)]
+
+
+def heat_colours(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return ``(..., 4)`` colours, 0 to 1, as opaque as the value is high; NaN is clear."""
+    from matplotlib import colormaps
+
+    known = np.nan_to_num(values)
+    colours = np.asarray(colormaps["plasma"](known), np.float32)
+    colours[..., 3] = OPACITY * np.sqrt(known)
+    return colours
+
+
+def _entry(value: float) -> LegendEntry:
+    red, green, blue = (
+        np.rint(255 * heat_colours(np.array([value], np.float32))[0, :3]).astype(int).tolist()
+    )
+    return LegendEntry(f"{value:g}", (red, green, blue, 255))
+
+
+def _write_values(heat: HeatMap, path: Path, overwrite: bool) -> None:
+    import tifffile
+
+    place = {"um_per_px": heat.frame.um_per_px, "origin_um": heat.frame.origin_um}
+    about = json.dumps({"name": heat.name, **place, "made_by": dict(heat.provenance)})
+    tall, wide = heat.frame.um_per_px
+    values = np.asarray(heat.values, np.float32)
+    with replacing(path, overwrite=overwrite) as part:
+        tifffile.imwrite(
+            part,
+            values,
+            description=about,
+            resolution=(1e4 / wide, 1e4 / tall),
+            resolutionunit="CENTIMETER",
+            compression="zlib",
+            metadata=None,
+        )
