@@ -34,6 +34,7 @@ FURNITURE = {
         "agreement": "of measured values with an expert's, not of one slide",
         "calibration": "from measured values to an expert's, fitted to many patients",
         "fibrosis": "measures a class map of collagen; the table is of those of fat",
+        "patients": "of many slides: patients, visits and groups",
     },
 }
 """Plain file names that stand in no table, and why."""

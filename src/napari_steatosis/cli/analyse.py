@@ -75,7 +75,9 @@ def analyse(
     table (CSV) and outlines (GeoJSON for QuPath); for several slides also one table of all
     (slides.csv), and of their patients. The exit code is 1 if a slide failed.
     """
+    from ..core.study import SlideFacts
     from ..pipelines.slides import read_patients, write_slides
+    from ..pipelines.study import study_of
 
     options = {
         "model": model,
@@ -106,7 +108,8 @@ def analyse(
 
         done = each_slide(slides, work, out=out, as_json=as_json)
     if done and (whose or len(slides) > 1):
-        for file in write_slides(done, out, whose):
+        facts = {title: SlideFacts(patient) for title, patient in whose.items()}
+        for file in write_slides(study_of(done, facts), out):
             say.print(f"All slides: {file}", markup=False)
     end(len(done), len(slides))
 

@@ -27,7 +27,7 @@ STOPPED = 130
 Manifest = Annotated[
     Path,
     typer.Argument(
-        help="CSV with the column path, and as wanted name, patient, um_per_px, model, regions, "
+        help="CSV with the column path, and as wanted name, patient, visit, group, expert, um_per_px, model, regions, "
         "region_class, exclude, srgb, swap_red_blue."
     ),
 ]

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from ..core.errors import BadValueError
 from ..core.report import Measurement, Report, Reports
+from ..core.study import Study
+from ._study_tables import study_tables
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -41,15 +44,15 @@ PATIENT_COLUMNS = {
 }
 
 
-def tables_of(value: Report | Reports) -> dict[str, DataFrame]:
+def tables_of(value: Report | Reports | Study) -> dict[str, DataFrame]:
     """Return the tables of a value: end of the file's stem to rows.
 
     Parameters
     ----------
-    value : Report or Reports
+    value : Report, Reports or Study
         One slide: droplets, or classes where it was classified, ``_summary``, and ``_tiles``
         where the report has them. Several: one row per slide, and ``_patients`` where slides
-        have any.
+        have any. A study: those, and what is known of visits, groups and an expert.
 
     Raises
     ------
@@ -58,12 +61,15 @@ def tables_of(value: Report | Reports) -> dict[str, DataFrame]:
     """
     from pandas import DataFrame
 
+    if isinstance(value, Study):
+        own = tables_of(value.reports)
+        return study_tables(value, own[""], own.get("_patients"))
     if isinstance(value, Reports):
         patients = {"_patients": _patients(value)} if value.patients else {}
         return {"": _slides(value), **patients}
     tables = {
         "": DataFrame(dict(value.tables.get("droplets", value.tables.get("classes", {})))),
-        "_summary": _typed([_summary_row(one) for one in value.measurements], SUMMARY_COLUMNS),
+        "_summary": summary_table(value.measurements),
     }
     if "tiles" in value.tables:
         tables["_tiles"] = DataFrame(dict(value.tables["tiles"]))
@@ -99,6 +105,11 @@ def unit_of(column: str) -> str:
         if suffix and column.endswith(f"_{suffix}"):
             return unit
     return ""
+
+
+def summary_table(measurements: Iterable[Measurement]) -> DataFrame:
+    """Return one row per measurement."""
+    return _typed([_summary_row(one) for one in measurements], SUMMARY_COLUMNS)
 
 
 def _typed(rows: list[dict[str, Any]], kinds: dict[str, str]) -> DataFrame:

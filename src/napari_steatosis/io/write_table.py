@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..core.report import RESEARCH_USE, Report, Reports
+from ..core.study import Study
 from ._tables import tables_of, unit_of
 from .write import replacing
 
@@ -25,14 +26,17 @@ ROUNDED = ("", "_tiles")
 SCHEMA_KEY = b"napari-steatosis"
 
 
-def write_csv(value: Report | Reports, path: Path, *, overwrite: bool = False) -> list[Path]:
+def write_csv(
+    value: Report | Reports | Study, path: Path, *, overwrite: bool = False
+) -> list[Path]:
     """Write tables as CSV, UTF-8, with the unit at the end of the name of a column.
 
     A `Report` gives ``<stem>.csv`` with one row per droplet (or per class, of a slide that was
     classified), ``<stem>_summary.csv`` with one row per measurement and ``<stem>_tiles.csv``
     with one row per square of tissue. `Reports`
     give ``<stem>.csv`` with one row per slide and ``<stem>_patients.csv`` with one row per
-    patient, whose areas are summed. What is undefined is left empty.
+    patient, whose areas are summed. A `Study` adds ``_visits``, ``_changes``, ``_groups`` and
+    ``_agreement`` where it has them. What is undefined is left empty.
 
     Text that a spreadsheet would run as a formula, because it begins with ``= + - @`` or a
     control character, gets an apostrophe in front. Numbers are written as numbers.
@@ -88,7 +92,7 @@ def write_parquet(value: Report | Reports, path: Path, *, overwrite: bool = Fals
 
 
 def _write_all(
-    value: Report | Reports,
+    value: Report | Reports | Study,
     path: Path,
     save: Callable[[str, DataFrame, Path], None],
     *,

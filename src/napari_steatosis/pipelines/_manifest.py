@@ -14,6 +14,7 @@ from typing import Any
 from ..core.errors import BadValueError, CannotOpenError, SteatosisError
 from ..core.slide import PLAUSIBLE_UM_PER_PX
 from ..models import shipped_folder
+from ._manifest_facts import contradictions
 from .analyse import stem_of
 
 COLUMNS = {
@@ -21,6 +22,9 @@ COLUMNS = {
     "slide": "path",
     "name": "name",
     "patient": "patient",
+    "visit": "visit",
+    "group": "group",
+    "expert": "expert",
     "um_per_px": "um_per_px",
     "mpp": "um_per_px",
     "model": "model",
@@ -33,7 +37,8 @@ COLUMNS = {
 """Column to what it gives; other columns are passed over."""
 
 YES, NO = ("1", "true", "yes"), ("", "0", "false", "no")
-RESERVED = ("slides", "slides_patients", "failed", "cohort")
+TABLES = ("patients", "visits", "changes", "groups", "agreement")
+RESERVED = ("slides", "failed", "cohort", *(f"slides_{table}" for table in TABLES))
 MOST_FAULTS = 20
 
 
@@ -49,6 +54,9 @@ class Row:
         Stem of its results.
     patient : str
         Whose it is; empty where unknown.
+    visit, group, expert : str
+        When it was taken, what its patient belongs to, and what an expert said of it (a
+        number, or a grade as ``S2``); empty where unknown.
     um_per_px : float, optional
         Size of a level 0 pixel, um, in place of what the file states.
     model : str
@@ -68,6 +76,9 @@ class Row:
     path: Path
     name: str
     patient: str = ""
+    visit: str = ""
+    group: str = ""
+    expert: str = ""
     um_per_px: float | None = None
     model: str = ""
     regions: Path | None = None
@@ -114,7 +125,7 @@ def read_rows(
         else:
             rows.append(row)
             faults += [(number, text) for text in _faults(row)]
-    faults = sorted([*faults, *_collisions(rows)])
+    faults = sorted([*faults, *_collisions(rows), *contradictions(rows)])
     if faults:
         shown = "\n".join(f"  row {number}: {text}" for number, text in faults[:MOST_FAULTS])
         more = len(faults) - MOST_FAULTS
@@ -193,6 +204,9 @@ def _row(cells: dict[str, str], folder: Path, number: int) -> Row:
         path=path,
         name=values.get("name") or stem_of(path.name),
         patient=values.get("patient", ""),
+        visit=values.get("visit", ""),
+        group=values.get("group", ""),
+        expert=values.get("expert", ""),
         um_per_px=_um_per_px(values.get("um_per_px", "")),
         model=str(folder / model) if (folder / model).is_dir() and model else model,
         regions=places["regions"],

@@ -14,6 +14,7 @@ from filelock import FileLock, Timeout
 
 from ..core.errors import BadValueError, CannotOpenError, SteatosisError, StoreBusyError
 from ..core.report import Report
+from ..core.study import SlideFacts
 from ..io.write import replacing
 from ..models._threads import threads
 from ._cohort_pool import run_rows
@@ -22,6 +23,7 @@ from ._cohort_record import Outcome, Record, asked_of
 from ._manifest import Row, read_rows, with_model
 from .analyse import DEFAULT_MODEL
 from .slides import write_slides
+from .study import study_of
 
 Manifest = str | os.PathLike[str] | Sequence[str | os.PathLike[str] | Mapping[str, Any]]
 
@@ -46,7 +48,8 @@ class Cohort:
     left : tuple of str
         Names of the slides that are not finished and have not failed.
     files : tuple of Path
-        ``slides.csv``, and ``slides_patients.csv`` and ``failed.csv`` where there are any.
+        ``slides.csv``, and its tables of patients, visits, changes, groups and agreement, and
+        ``failed.csv``, where there are any.
     """
 
     folder: Path
@@ -78,9 +81,10 @@ def cohort(
     ----------
     manifest : path, or sequence of mapping or path
         CSV with the column ``path`` (or ``slide``), and as wanted ``name`` (of the results),
-        ``patient``, ``um_per_px`` (or ``mpp``), ``model``, ``regions``, ``region_class``,
-        ``exclude``, ``srgb``, ``swap_red_blue``; other columns are passed over. Relative
-        paths start from its folder. Or such rows, or the slides themselves.
+        ``patient``, ``visit``, ``group``, ``expert``, ``um_per_px`` (or ``mpp``), ``model``,
+        ``regions``, ``region_class``, ``exclude``, ``srgb``, ``swap_red_blue``; other columns are
+        passed over. Relative paths start from its folder. Or such rows, or the slides
+        themselves.
     out : path
         Folder for the results of all slides.
     jobs : int
@@ -198,8 +202,8 @@ def _result(
     done = tuple(reports[row.name] for row in rows if row.name in reports)
     others = [row for row in rows if row.name not in reports]
     failed = {r.name: record.outcomes[r.name].error for r in others if record.failed(r.name)}
-    patients = {row.name: row.patient for row in rows if row.patient}
-    files = write_slides(done, out, patients) if done else []
+    facts = {row.name: SlideFacts(row.patient, row.visit, row.group, row.expert) for row in rows}
+    files = write_slides(study_of(done, facts, failed=failed), out) if done else []
     if failed:
         files.append(_write_failed([row for row in rows if row.name in failed], failed, out))
     else:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from pathlib import Path
 
 from ..core.errors import BadValueError, CannotOpenError
-from ..core.report import Report, Reports
+from ..core.study import Study
 from ..io.write import write
+from ._manifest import TABLES
 from .analyse import stem_of
 
 TABLE = "slides.csv"
@@ -66,12 +66,17 @@ def read_patients(path: str | os.PathLike[str]) -> dict[str, str]:
     return patients
 
 
-def write_slides(
-    reports: Sequence[Report], folder: str | os.PathLike[str], patients: dict[str, str]
-) -> list[Path]:
-    """Write ``slides.csv``, one row per slide, and ``slides_patients.csv``, one per patient.
+def write_slides(study: Study, folder: str | os.PathLike[str]) -> list[Path]:
+    """Write the tables of a study, ``slides.csv`` first.
 
-    Patients are written where any slide has one; slides that are not there are passed over.
+    ``slides.csv`` has one row per slide; beside it are written, where the study has them,
+    ``slides_patients.csv``, ``slides_visits.csv``, ``slides_changes.csv``,
+    ``slides_groups.csv`` and ``slides_agreement.csv``. Those of an earlier call that no longer
+    hold are removed.
     """
-    known = {one.title: patients[one.title] for one in reports if one.title in patients}
-    return write(Reports(tuple(reports), known), Path(folder) / TABLE, overwrite=True)
+    path = Path(folder) / TABLE
+    written = write(study, path, overwrite=True)
+    for name in TABLES:
+        if (old := path.with_name(f"{path.stem}_{name}.csv")) not in written:
+            old.unlink(missing_ok=True)
+    return written
