@@ -22,7 +22,7 @@ from napari_steatosis.imaging.percentile import ENDS, REC601, Stretch
 from napari_steatosis.models.classical.candidates import CandidateRule
 from napari_steatosis.models.classical.model import ClassicalRule
 from napari_steatosis.training.classical import Search, train_classical
-from napari_steatosis.training.evaluate import evaluate
+from napari_steatosis.training.evaluate import fat_scores
 from napari_steatosis.training.tiles import LabelledTile, read_tiles
 from napari_steatosis.training.white_thresholds import fit_white
 
@@ -86,7 +86,7 @@ def main() -> None:
             search=Search(asked.draws, given={} if asked.draws else GIVEN[learner]),
         )
         seconds = time.perf_counter() - began
-        found = evaluate(made.model, held_out)
+        found = fat_scores(made.model, held_out)
         values = "  ".join(
             f"{key} {found[key][0]:.3f} ({found[key][1]:.3f} to {found[key][2]:.3f})"
             for key in ("jaccard", "droplet_f1", "fat_area_error_points", "false_fat_percent")

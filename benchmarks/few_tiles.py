@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from napari_steatosis.training.evaluate import evaluate
+from napari_steatosis.training.evaluate import fat_scores
 from napari_steatosis.training.rows import Epoch
 from napari_steatosis.training.tiles import LabelledTile, as_dataset, read_tiles
 from napari_steatosis.training.train import train
@@ -54,7 +54,7 @@ def main() -> None:
     print(
         f"{cpu / 60:.1f} CPU minutes, {wall / 60:.1f} by the clock, load {os.getloadavg()[0]:.1f}"
     )
-    for name, found in evaluate(row.model, read_tiles(asked.tiles, "val")).items():
+    for name, found in fat_scores(row.model, read_tiles(asked.tiles, "val")).items():
         print(f"{name:<24} {found}")
 
 

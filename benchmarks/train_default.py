@@ -24,7 +24,7 @@ from napari_steatosis.core.model import ModelSpec
 from napari_steatosis.models import build, save_model
 from napari_steatosis.models._torch import TorchModel
 from napari_steatosis.training.card import model_card
-from napari_steatosis.training.evaluate import evaluate
+from napari_steatosis.training.evaluate import fat_scores
 from napari_steatosis.training.fit import fit
 from napari_steatosis.training.recipe import Recipe
 from napari_steatosis.training.tiles import batches, drawn_tiles, read_tiles
@@ -158,7 +158,7 @@ def finish(
 ) -> None:
     """Measure the scores; write folder and card."""
     model = TorchModel(network, spec, device="cpu", precision="fp32")
-    model = model.with_scores({"val": evaluate(model, read_tiles(asked.tiles, "val"))})
+    model = model.with_scores({"val": fat_scores(model, read_tiles(asked.tiles, "val"))})
     folder = asked.out / spec.name
     save_model(model, folder)
     minutes = (time.perf_counter() - began) / 60

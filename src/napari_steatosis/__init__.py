@@ -32,6 +32,7 @@ PUBLIC = {
     "open_dataset": "napari_steatosis.io:open_dataset",
     "validate": "napari_steatosis.training.validate:validate",
     "train": "napari_steatosis.training.train:train",
+    "evaluate": "napari_steatosis.training.evaluate:evaluate",
     "group_duplicates": "napari_steatosis.training.duplicates:group_duplicates",
     "write": "napari_steatosis.io.write:write",
     "drawn_liver": "napari_steatosis.imaging:drawn_liver",

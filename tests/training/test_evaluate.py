@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from napari_steatosis.models import load_model
-from napari_steatosis.training.evaluate import evaluate, predicted_fat
+from napari_steatosis.training.evaluate import fat_scores, predicted_fat
 from napari_steatosis.training.tiles import read_tiles
 
 
@@ -16,7 +16,7 @@ from napari_steatosis.training.tiles import read_tiles
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_stated_scores_are_reproduced(shared_data: Path, name: str, precision: str):
     model = load_model(name, device="cpu", precision=precision)
-    found = evaluate(model, read_tiles(shared_data / "steatosis-tiles", "val"))
+    found = fat_scores(model, read_tiles(shared_data / "steatosis-tiles", "val"))
     stated = model.spec.scores["val"]
     assert found["tiles"] == stated["tiles"] == 56
     assert found["droplets"] == stated["droplets"] == 773

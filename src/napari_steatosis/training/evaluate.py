@@ -1,55 +1,263 @@
-"""Measure a model on labelled tiles."""
+"""Measure a model on labelled images: the one way, in training and after it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..core.dataset import IGNORE
+from ..core.dataset import IGNORE, Dataset
+from ..core.errors import BadValueError, MissingScaleError
 from ..core.model import Model
-from .metrics import count_tile, scores
+from .class_scores import Score, class_scores
+from .detections import average_precision, detections
+from .evaluation import Scores, remarks_on
+from .metrics import Counts, count_tile, scores
+from .samples import Samples, Wanted
 from .tiles import LabelledTile
 
+if TYPE_CHECKING:
+    from .detections import Detections
 
-def predicted_fat(model: Model, image: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Return where a model finds fat in an image of any size; mirrored up to its multiple.
+TOGETHER = 8
+"""Images of one size that a classifier is given together."""
+
+
+def fat_of(model: Model, image: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Return how probable fat is in an image of any size, and where it is found.
+
+    Found is fat from the threshold of a model of two classes on; of more, where fat is the
+    likeliest. The image is mirrored up to the model's multiple.
 
     Parameters
     ----------
     model : Model
-        Segments into tissue and fat, the last class.
+        A segmenter with a class ``"fat"``, or with two classes of which the last is fat.
     image : (y, x, 3) uint8
         At the resolution of the model.
 
     Returns
     -------
-    (y, x) bool
+    (y, x) float32, (y, x) bool
     """
+    index = fat_index(model)
     height, width = image.shape[:2]
     multiple = model.spec.multiple_px
     padding = ((0, -height % multiple), (0, -width % multiple), (0, 0))
-    padded = np.pad(image, padding, mode="reflect") if any(map(any, padding)) else image
-    fat = model.predict(padded[None])[0, -1, :height, :width]
-    return fat >= model.spec.threshold
+    padded = image
+    if any(map(any, padding)):
+        far = max(max(pair) for pair in padding) >= min(height, width)
+        padded = np.pad(image, padding, mode="symmetric" if far else "reflect")
+    chances = model.predict(padded[None])[0, :, :height, :width]
+    chance = chances[index]
+    two = len(chances) == 2
+    return chance, chance >= model.spec.threshold if two else chances.argmax(0) == index
 
 
-def evaluate(model: Model, tiles: Iterable[LabelledTile]) -> dict[str, Any]:
-    """Return the scores of a model (see `napari_steatosis.training.metrics.scores`).
+def fat_index(model: Model) -> int:
+    """Return which class of a segmenter is fat.
+
+    Raises
+    ------
+    BadValueError
+        Where none is.
+    """
+    classes = model.spec.classes
+    if len(classes) == 2:
+        return 1
+    if "fat" in classes:
+        return classes.index("fat")
+    raise BadValueError(
+        f"Model {model.spec.name!r} has the classes {', '.join(classes)}, and none is called fat."
+    )
+
+
+def predicted_fat(model: Model, image: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Return where a model finds fat, ``(y, x) bool``; see `fat_of`."""
+    return fat_of(model, image)[1]
+
+
+def evaluate(
+    model: Model, dataset: Dataset, *, split: str | None = None, draws: int = 1000
+) -> Scores:
+    """Score a model on labelled images that it was not trained on.
+
+    Images are brought to the pixel size of a segmenter (box average or bilinear; masks by the
+    nearest pixel) where it differs by more than 5 %, and to the side of a classifier, as in
+    training. Any size goes: what the network's multiple lacks is mirrored. Mask pixels of 255 are
+    in no score.
 
     Parameters
     ----------
     model : Model
-        Segments into tissue and fat; the tiles are taken to be at its resolution.
-    tiles : iterable of LabelledTile
-        Which it was not trained on.
+        A segmenter that knows fat, or a classifier.
+    dataset : Dataset
+        With masks, or with labels that are the classes of the model.
+    split : str, optional
+        Only the samples of this official set: ``"val"``.
+    draws : int
+        Bootstrap draws of patients for the 95 % intervals (percentiles).
+
+    Returns
+    -------
+    Scores
+        With what must be known of them in ``notes``: an image-level split, patients that the model
+        was trained on, unknown patients, images that were resampled.
+
+    Raises
+    ------
+    BadValueError
+        Where a sample has no mask or label, or one that does not fit.
+    MissingScaleError
+        Where a segmenter is given images of unknown pixel size.
+
+    Examples
+    --------
+    >>> from napari_steatosis.models import load_model
+    >>> from napari_steatosis.training.tiles import as_dataset, drawn_tiles
+    >>> tiles = as_dataset(drawn_tiles(2, seed=1, side_px=64))
+    >>> found = evaluate(load_model("steatosis-he-drawn", device="cpu"), tiles, draws=20)
+    >>> found.n, found.groups, 0 <= found.values["jaccard_mean"].value <= 1
+    (2, 2, True)
     """
-    counts, groups = [], []
+    data = dataset if split is None else dataset.where(split=split)
+    if not len(data):
+        raise BadValueError(f"{dataset.root or 'The dataset'} has no sample to evaluate on.")
+    samples = Samples(data, wanted_by(model, data))
+    notes = remarks_on(model, dataset, data)
+    given: dict[str, Any] = {
+        "model": model.spec.name,
+        "digest": model.digest,
+        "task": model.spec.task,
+        "dataset": data.root,
+        "dataset_digest": data.digest,
+        "split": split or "",
+        "arithmetic": dict(model.arithmetic),
+        "names": tuple(one.name for one in data),
+        "patients": tuple(one.group for one in data),
+        "notes": notes,
+    }
+    if model.spec.task == "classification":
+        return _classes(model, samples, draws, given)
+    return _fat(model, samples, draws, given)
+
+
+def wanted_by(model: Model, data: Dataset) -> Wanted:
+    """Return what is made of a sample before a model sees it; as in training.
+
+    Raises
+    ------
+    MissingScaleError
+        Where a segmenter is given images of unknown pixel size.
+    """
+    spec = model.spec
+    if spec.task == "classification":
+        return Wanted("classification", spec.classes, side_px=spec.tile_px)
+    if unknown := [one.name for one in data if not one.um_per_px]:
+        raise MissingScaleError(
+            f"{unknown[0]} has no pixel size ({len(unknown)} of {len(data)} samples), and model "
+            f"{spec.name!r} works at {spec.um_per_px:g} um per pixel. State it: in the column "
+            f"um_per_px of the manifest, open_dataset(..., um_per_px=0.5), or --mpp 0.5."
+        )
+    return Wanted("segmentation", data.classes or ("tissue", "fat"), um_per_px=spec.um_per_px)
+
+
+def true_fat(tile: LabelledTile, classes: tuple[str, ...]) -> NDArray[np.bool_]:
+    """Return where the mask of a tile says fat: the class of this name, or all but the first."""
+    if len(classes) > 2 and "fat" in classes:
+        fat: NDArray[np.bool_] = tile.mask == classes.index("fat")
+    else:
+        fat = (tile.mask > 0) & (tile.mask != IGNORE)
+    return fat
+
+
+def count_fat(
+    model: Model, tiles: Iterable[LabelledTile], classes: tuple[str, ...] = ("tissue", "fat")
+) -> tuple[list[Counts], list[Detections], list[str]]:
+    """Return counts, found droplets and patient of each tile, at the resolution of the model."""
+    counts, found, groups = [], [], []
     for tile in tiles:
         judged = tile.mask != IGNORE
-        found = predicted_fat(model, tile.image) & judged
-        counts.append(count_tile(found, (tile.mask > 0) & judged, model.spec.um_per_px))
+        chance, fat = fat_of(model, tile.image)
+        fat, truth = fat & judged, true_fat(tile, classes) & judged
+        counts.append(count_tile(fat, truth, model.spec.um_per_px, judged=judged))
+        found.append(detections(chance, fat, truth))
         groups.append(tile.group)
-    return scores(counts, groups)
+    return counts, found, groups
+
+
+def fat_scores(model: Model, tiles: Iterable[LabelledTile], *, draws: int = 2000) -> dict[str, Any]:
+    """Return the scores that a model folder states; see `napari_steatosis.training.metrics.scores`.
+
+    Parameters
+    ----------
+    model : Model
+        Segments into tissue and fat.
+    tiles : iterable of LabelledTile
+        At its resolution, which it was not trained on.
+    draws : int
+        Bootstrap draws.
+    """
+    counts, _, groups = count_fat(model, tiles)
+    return scores(counts, groups, draws=draws)
+
+
+def _fat(model: Model, samples: Samples, draws: int, given: dict[str, Any]) -> Scores:
+    counts, found, groups = count_fat(model, samples, samples.wanted.classes)
+    made = scores(counts, groups, draws=draws)
+    spans = {name: one for name, one in made.items() if one is None or isinstance(one, list)}
+    values = {
+        "jaccard_pooled" if name == "jaccard" else name: Score(*(one or [np.nan] * 3))
+        for name, one in spans.items()
+    }
+    values["droplet_ap"] = _precision_score(found, groups, draws)
+    return Scores(
+        **given,
+        classes=model.spec.classes,
+        values=values,
+        counts={
+            "tiles": made["tiles"],
+            "fat_free_tiles": made["fat_free_tiles"],
+            "droplets": made["droplets"],
+        },
+        tiles=tuple(counts),
+        detections=tuple(found),
+    )
+
+
+def _precision_score(found: list[Detections], groups: list[str], draws: int) -> Score:
+    unique, index = np.unique(np.asarray(groups), return_inverse=True)
+    chance = np.full(len(unique), 1 / len(unique))
+    times = np.random.default_rng(0).multinomial(len(unique), chance, size=draws)
+    value = average_precision(found)
+    spread = np.array([average_precision(found, of[index]) for of in times])
+    spread = spread[np.isfinite(spread)]
+    if not np.isfinite(value) or not len(spread):
+        return Score(float("nan"), float("nan"), float("nan"))
+    low, high = np.percentile(spread, [2.5, 97.5])
+    return Score(value, float(low), float(high))
+
+
+def _classes(model: Model, samples: Samples, draws: int, given: dict[str, Any]) -> Scores:
+    truth, chances, waiting = [], [], []
+    for number, tile in enumerate(samples):
+        truth.append(tile.label)
+        waiting.append(tile.image)
+        if len(waiting) == TOGETHER or number == len(samples) - 1:
+            chances.append(model.predict(np.stack(waiting)))
+            waiting = []
+    labels, chance = np.array(truth), np.concatenate(chances)
+    made = class_scores(
+        labels, chance, classes=model.spec.classes, groups=given["patients"], draws=draws
+    )
+    return Scores(
+        **given,
+        classes=made.classes,
+        values=dict(made.overall),
+        by_class=made.by_class,
+        counts=dict(zip(made.classes, made.confusion.sum(1).tolist(), strict=True)),
+        truth=labels,
+        probabilities=chance,
+    )

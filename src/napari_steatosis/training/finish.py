@@ -17,7 +17,8 @@ from ..models import save_model
 from ..models._torch import TorchModel
 from .beginnings import spec_of
 from .card import model_card
-from .evaluate import evaluate
+from .evaluate import fat_scores
+from .evaluation import patient_marks
 from .rows import Trained
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def _scores(session: Session, model: TorchModel) -> dict[str, Any]:
         return {}
     found: dict[str, Any] = {}
     if model.spec.classes == ("tissue", "fat"):
-        found = evaluate(model, session.validation)
+        found = fat_scores(model, session.validation)
     best = session.progress.rows[session.progress.best_epoch - 1]["scores"]
     found = {"samples": len(session.validation), **found}
     found["best_epoch"] = {key: round(float(value), 5) for key, value in best.items()}
@@ -118,6 +119,7 @@ def _set(samples: Samples | None, counts: Census | None) -> dict[str, Any] | Non
         "patients": len({one.patient for one in samples.dataset if one.patient}),
         "counts": dict(zip(samples.wanted.classes, counts.counts, strict=True)),
         "manifest_sha256": samples.dataset.digest,
+        "patient_marks": patient_marks(samples.dataset),
         "content_sha256": counts.digest,
     }
 

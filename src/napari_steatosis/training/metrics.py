@@ -44,6 +44,14 @@ class Counts:
         Absolute error of the fat area fraction, in points.
     false_points : float
         Fat predicted where the truth holds none at all, in points.
+    judged, found, true : int
+        Pixels that count, and those of them that are fat in the prediction and in the truth.
+    either_fat_free : int
+        `either` where the truth holds no fat: all of it is wrong.
+    jaccard : float
+        Jaccard index of this tile; 1 where neither holds fat.
+    clean : int
+        1 where neither holds fat.
     """
 
     tiles: int
@@ -59,9 +67,21 @@ class Counts:
     invented_large: int
     error_points: float
     false_points: float
+    judged: int
+    found: int
+    true: int
+    either_fat_free: int
+    jaccard: float
+    clean: int
 
 
-def count_tile(predicted: NDArray[np.bool_], truth: NDArray[np.bool_], um_per_px: float) -> Counts:
+def count_tile(
+    predicted: NDArray[np.bool_],
+    truth: NDArray[np.bool_],
+    um_per_px: float,
+    *,
+    judged: NDArray[np.bool_] | None = None,
+) -> Counts:
     """Compare one predicted mask with the truth.
 
     Parameters
@@ -70,6 +90,8 @@ def count_tile(predicted: NDArray[np.bool_], truth: NDArray[np.bool_], um_per_px
         Where there is fat. Droplets are the 8-connected components.
     um_per_px : float
         Side of a pixel, um.
+    judged : (y, x) bool, optional
+        Pixels that count; by default all. What lies elsewhere is in no number.
 
     Examples
     --------
@@ -78,15 +100,22 @@ def count_tile(predicted: NDArray[np.bool_], truth: NDArray[np.bool_], um_per_px
     >>> counts.both, counts.either, counts.beyond, counts.matched
     (90, 110, 0, 1)
     """
-    iou, small_truth, small_found = _pairs(predicted, truth, SMALL_UM2 / um_per_px**2)
+    count = truth.size
+    if judged is not None:
+        predicted, truth, count = predicted & judged, truth & judged, int(judged.sum())
+    iou, true_px, found_px = droplet_overlaps(predicted, truth)
+    small_truth, small_found = (px < SMALL_UM2 / um_per_px**2 for px in (true_px, found_px))
     matched_truth, matched_found = (iou > 0.5).any(1), (iou > 0.5).any(0)
-    points = 100.0 * (np.count_nonzero(predicted) - np.count_nonzero(truth)) / truth.size
-    fat_free = not truth.any()
+    found, true = int(np.count_nonzero(predicted)), int(np.count_nonzero(truth))
+    both = int(np.count_nonzero(predicted & truth))
+    either = found + true - both
+    points = 100.0 * (found - true) / max(1, count)
+    fat_free = not true
     return Counts(
         tiles=1,
         fat_free=int(fat_free),
-        both=int(np.count_nonzero(predicted & truth)),
-        either=int(np.count_nonzero(predicted | truth)),
+        both=both,
+        either=either,
         beyond=_beyond(predicted, truth, TOLERANCE_UM / um_per_px),
         matched=int(matched_truth.sum()),
         match_iou=float(iou[iou > 0.5].sum()),
@@ -96,25 +125,36 @@ def count_tile(predicted: NDArray[np.bool_], truth: NDArray[np.bool_], um_per_px
         invented_large=int((~matched_found & ~small_found).sum()),
         error_points=abs(points),
         false_points=points if fat_free else 0.0,
+        judged=count,
+        found=found,
+        true=true,
+        either_fat_free=either if fat_free else 0,
+        jaccard=both / either if either else 1.0,
+        clean=int(not either),
     )
 
 
-def _pairs(
-    predicted: NDArray[np.bool_], truth: NDArray[np.bool_], small_px: float
-) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_]]:
-    """Return IoU of every true with every found droplet, and which of them are small."""
-    from scipy.ndimage import label
-
-    eight = np.ones((3, 3), int)
-    true_label, true_count = label(truth, eight)
-    found_label, found_count = label(predicted, eight)
+def droplet_overlaps(
+    predicted: NDArray[np.bool_], truth: NDArray[np.bool_]
+) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
+    """Return IoU of every true with every found droplet, and the pixels of each of both."""
+    true_label, true_count = labelled(truth)
+    found_label, found_count = labelled(predicted)
     joint = true_label.ravel() * (found_count + 1) + found_label.ravel()
     size = (true_count + 1) * (found_count + 1)
     overlap = np.bincount(joint, minlength=size).reshape(true_count + 1, found_count + 1)
     true_px, found_px = overlap.sum(1)[1:], overlap.sum(0)[1:]
     shared = overlap[1:, 1:]
     iou = shared / (true_px[:, None] + found_px[None, :] - shared)
-    return iou, true_px < small_px, found_px < small_px
+    return iou, true_px, found_px
+
+
+def labelled(mask: NDArray[np.bool_]) -> tuple[NDArray[np.int32], int]:
+    """Return the droplets of a mask, numbered from 1, and how many there are."""
+    from scipy.ndimage import label
+
+    numbers, count = label(mask, np.ones((3, 3), int))
+    return numbers, int(count)
 
 
 def _beyond(predicted: NDArray[np.bool_], truth: NDArray[np.bool_], reach_px: float) -> int:
@@ -138,14 +178,46 @@ SCORES: dict[str, Callable[[Sums], Any]] = {
     "panoptic_quality": lambda s: s["match_iou"] / s["matched"] * _f1(s, "_large"),
     "fat_area_error_points": lambda s: s["error_points"] / s["tiles"],
     "false_fat_percent": lambda s: s["false_points"] / s["fat_free"],
+    "jaccard_mean": lambda s: s["jaccard"] / s["tiles"],
+    "jaccard_positive": lambda s: s["both"] / (s["either"] - s["either_fat_free"]),
+    "jaccard_mean_positive": lambda s: (s["jaccard"] - s["clean"]) / (s["tiles"] - s["fat_free"]),
+    "clean_share": lambda s: s["clean"] / s["fat_free"],
+    "dice": lambda s: 2 * s["both"] / (s["found"] + s["true"]),
+    "precision": lambda s: s["both"] / s["found"],
+    "recall": lambda s: s["both"] / s["true"],
+    "specificity": lambda s: 1 - (s["found"] - s["both"]) / (s["judged"] - s["true"]),
+    "droplet_precision": lambda s: s["matched"] / (s["matched"] + s["invented_large"]),
+    "droplet_recall": lambda s: s["matched"] / (s["matched"] + s["missed_large"]),
+    "droplet_precision_all": lambda s: s["matched"] / (s["matched"] + s["invented"]),
+    "droplet_recall_all": lambda s: s["matched"] / (s["matched"] + s["missed"]),
+    "fat_area_bias_points": lambda s: 100 * (s["found"] - s["true"]) / s["judged"],
 }
-"""Name to the score of summed counts; `droplet_f1` and `panoptic_quality` leave out unpaired
-objects below 20 um2, `false_fat_percent` is the mean over the tiles without fat."""
+"""Name to the score of summed counts. ``jaccard`` is pooled: pixels summed over the tiles before
+they are divided; ``jaccard_mean`` is the mean over tiles, where one without fat in truth and
+prediction counts 1 (and 0 where only one of both holds fat). ``..._positive``: tiles with fat only;
+``clean_share``: share of the tiles without fat on which none is found. Droplet scores without
+``_all`` and `panoptic_quality` leave out unpaired objects below 20 um2; `false_fat_percent` is the
+mean over the tiles without fat."""
 
 
 def _f1(sums: Sums, which: str) -> Any:
     wrong = sums["missed" + which] + sums["invented" + which]
     return 2 * sums["matched"] / (2 * sums["matched"] + wrong)
+
+
+NAMES = [field.name for field in fields(Counts)]
+"""Columns of `table_of`."""
+
+
+def table_of(counts: Sequence[Counts]) -> NDArray[np.float64]:
+    """Return the counts of tiles as ``(tile, column)``."""
+    return np.array([list(asdict(one).values()) for one in counts], float)
+
+
+def score_of(sums: NDArray[np.float64], name: str) -> float:
+    """Return a score of summed rows of `table_of`; NaN where it cannot be had."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return float(SCORES[name](dict(zip(NAMES, sums, strict=True))))
 
 
 def scores(
@@ -170,8 +242,7 @@ def scores(
         ``tiles``, ``fat_free_tiles``, ``groups``, ``droplets`` and per score
         ``[value, low, high]``; a score that cannot be had (no fat at all) is None.
     """
-    names = [field.name for field in fields(Counts)]
-    table = np.array([list(asdict(one).values()) for one in counts], float)
+    names, table = NAMES, table_of(counts)
     unique, index = np.unique(np.asarray(groups), return_inverse=True)
     by_group = np.zeros((len(unique), len(names)))
     np.add.at(by_group, index, table)
@@ -189,7 +260,7 @@ def scores(
         with np.errstate(divide="ignore", invalid="ignore"):
             value, spread = score(whole), score(drawn)
         if not np.isfinite(value):
-            result[name] = None
+            result[name] = None  # such as of droplets where there are none
             continue
         low, high = np.percentile(spread[np.isfinite(spread)], [2.5, 97.5])
         result[name] = [round(float(x), 4) for x in (value, low, high)]
