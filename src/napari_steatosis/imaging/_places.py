@@ -43,6 +43,29 @@ def grown_by(yes: NDArray[np.bool_], radius: float) -> NDArray[np.bool_]:
     return grown
 
 
+def narrow(values: NDArray[np.bool_]) -> None:
+    """Take a pixel, corners too, off every edge of the places of a map, in place.
+
+    The edge of the map is none.
+
+    Examples
+    --------
+    >>> values = np.array([[True] * 5, [True] * 5, [True, True, True, True, False]])
+    >>> narrow(values)
+    >>> values[1].tolist()
+    [True, True, True, False, False]
+    """
+    height, width = values.shape
+    rows = max(4, STRIP_PX // width)
+    above = values[:0].copy()
+    for y in range(0, height, rows):
+        end = min(y + rows, height)
+        strip = np.concatenate([above, values[y : end + 1]])
+        first = len(above)
+        above = values[end - 1 : end].copy()
+        values[y:end] = ~_spread(~strip, corners=True)[first : first + end - y]
+
+
 def grown_within(values: NDArray[np.bool_], bits: NDArray[np.uint8], steps: int) -> None:
     """Grow the places of a map, in place, pixel by pixel into the places of another.
 

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from ..core.errors import BadValueError
 from ..core.mask import Mask
 from ..core.slide import Slide
+from ._bits import as_bits, from_bits
 from ._closing import Closed, Look, closed_map
-from ._places import drop_small, grown_by, grown_within
+from ._places import drop_small, grown_within, narrow
 from ._stain_evidence import Judge, Light, share_of
 
 VERSION = 2
@@ -25,6 +26,9 @@ NEAR_UM = 4.0
 
 REACH_UM = 12.0
 """So far the white of a lumen goes on into gaps of its edge that closing has filled, um."""
+
+LARGEST_PX = 1 << 25
+"""A mask with more pixels than this has pixels of twice the side, for the memory."""
 
 WIDE_UM, WIDE_REACH_UM = 300.0, 48.0
 """Glass: white places with the area of a circle of this diameter, and how far it goes on, um."""
@@ -42,7 +46,8 @@ class TissueRule:
     sensitivity : float
         From 0 (strongly stained only) to 1 (a trace of stain); see `stain`.
     um_per_px : float
-        Resolution of the mask, um; it is never finer than 2 or than the slide.
+        Resolution of the mask, um; it is never finer than 2 or than the slide, and doubled where
+        the mask would have more than 34 Mpx (537 mm2 at 4 um).
     gap_um : float
         Diameter of the largest single droplet to keep wherever it lies, um.
     lumen_um : float
@@ -104,7 +109,8 @@ def find_tissue(
     sensitivity : float
         From 0 to 1: how little stain is enough. More of it keeps paler tissue, and more dirt.
     um_per_px : float
-        Resolution of the mask, um; it is never finer than 2 or than the slide.
+        Resolution of the mask, um; it is never finer than 2 or than the slide, and doubled where
+        the mask would have more than 34 Mpx (537 mm2 at 4 um).
     gap_um : float
         Diameter of the largest single droplet to keep wherever it lies, um.
     lumen_um : float
@@ -183,6 +189,8 @@ def tissue_steps(
     """
     fine = slide.at(max(FINE_UM, slide.frame().mean_um_per_px))
     near = max(1, round(min(NEAR_UM, rule.um_per_px) / fine.frame.mean_um_per_px))
+    if fine.height * fine.width > LARGEST_PX * near**2:
+        near *= 2
     grain = fine.frame.coarser(near)
     step = max(1, round(rule.um_per_px / grain.mean_um_per_px))
     frame = grain.coarser(step)
@@ -213,14 +221,17 @@ def _without_lumina(seen: Closed, lumen_um: float, um_per_px: float) -> NDArray[
 
     white = np.logical_not(seen.stained, out=seen.stained)
     # Droplets that only broken septa part, seen as one white place, come apart.
-    white = ~grown_by(~white, 1.5)
+    narrow(white)
     white[[0, -1]] = False
     white[:, [0, -1]] = False
     drop_small(white, circle_px(lumen_um - 2 * um_per_px), diagonal=False)
-    glass = drop_small(white.copy(), circle_px(WIDE_UM), diagonal=False)
-    grown_within(white, seen.white, steps(REACH_UM))
+    lumina = as_bits(white)  # so that one map is held as bytes, whatever the slide
+    glass = drop_small(white, circle_px(WIDE_UM), diagonal=False)
     grown_within(glass, seen.white, steps(WIDE_REACH_UM))
-    white |= glass
+    glass_bits = as_bits(glass)
+    from_bits(lumina, white)
+    grown_within(white, seen.white, steps(REACH_UM))
+    from_bits(glass_bits, white, add=True)
     grown_within(white, seen.pale, 1)
     left: NDArray[np.bool_] = np.logical_not(white, out=white)
     return left
