@@ -65,7 +65,8 @@ class Droplets:
         own = point if units is None else point * unit_ratio(units[-2:], self.labels.units)
         return slide_px(self.labels, [own])[0]
 
-    def _px_to_world(self, point: ArrayLike) -> NDArray[np.float64]:
+    def world_of(self, point: ArrayLike) -> NDArray[np.float64]:
+        """Convert a point, px of the class map, to the viewer's world."""
         matrix = data_to_world(self.labels)
         own = matrix[:2, :2] @ np.asarray(point, float) + matrix[:2, 2]
         units = getattr(self.viewer.dims, "units", None)
@@ -73,7 +74,7 @@ class Droplets:
 
     def _screen_per_px(self) -> float:
         """Return how many px of the screen one px of the class map is."""
-        one, other = self._px_to_world((0, 0)), self._px_to_world((0, 1))
+        one, other = self.world_of((0, 0)), self.world_of((0, 1))
         return float(np.linalg.norm(other - one) * camera_of(self.viewer).zoom)
 
     def at(self, world: ArrayLike) -> int | None:
@@ -157,7 +158,7 @@ class Droplets:
         wide = float(self.widths[droplet]) * self._screen_per_px()
         if wide < LEGIBLE_PX:
             camera.zoom *= SEEN_PX / wide
-        y, x = self._px_to_world(self.centres[droplet])
+        y, x = self.world_of(self.centres[droplet])
         camera.center = (*camera.center[:-2], float(y), float(x))
 
     def outline(self, droplet: int) -> NDArray[np.float64]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import QPointF, QRectF, Qt, Signal
@@ -20,6 +22,11 @@ MARGIN_PX = (10.0, 22.0, 12.0, 30.0)
 """Left, top, right, bottom."""
 
 STEPS = (1, 2, 5, 10, 20, 50, 100, 200, 500)
+
+
+def diameter_of(area_um2: float) -> float:
+    """Return the diameter of the disc of an area, um."""
+    return 2 * math.sqrt(area_um2 / math.pi)
 
 
 class Histogram(QWidget):
@@ -122,6 +129,8 @@ class Histogram(QWidget):
         handle = ((-5.0, -12.0), (5.0, -12.0), (0.0, -4.0))
         top = plot.top()
         painter.drawPolygon(QPolygonF([QPointF(across + x, top + y) for x, y in handle]))
+        painter.setPen(line)
+        painter.drawText(QPointF(across + 9, top - 4), f"Ø {self.cut_um:.1f} µm")
         if self.marked_um:
             painter.setBrush(QColor(255, 60, 200))
             across, foot = self.place_of(self.marked_um), plot.bottom()

@@ -17,6 +17,7 @@ from ..core.errors import BadValueError, SteatosisError
 from ..core.report import RESEARCH_USE
 from .droplet_overlay import Droplets
 from .fat_map import fat_map_layer, grade_layer, show_map
+from .histogram import diameter_of
 from .job import Job, Outcome
 from .layers import shapes_among
 from .measure_tabs import MeasureTabs
@@ -64,8 +65,8 @@ class MeasureForm(Container):
         self._job: Job | None = None
         self._result: Any = None
         self._began = 0.0
-        self._moved = qdebounced(self._show_circles, timeout=MOVED_MS)
-        self._recut = qthrottled(self._cut_report, timeout=CUT_MS)
+        self._moved = qdebounced(self.show_circles, timeout=MOVED_MS)
+        self._recut = qthrottled(self.follow_cut, timeout=CUT_MS)
         self._build()
         self._explain()
         self._connect()
@@ -80,7 +81,7 @@ class MeasureForm(Container):
         )
         self.run, self.cancel = PushButton(text="Measure"), PushButton(text="Cancel", enabled=False)
         self.cut = FloatSpinBox(
-            label="Macro from Ø (µm)", min=0.1, max=500, step=0.5, value=_diameter(MACRO_UM2)
+            label="Macro from (µm²)", min=0.1, max=100_000, step=5, value=MACRO_UM2
         )
         self.circles = CheckBox(text="Circles in the view", value=False)
         self.fat_map, self.grade_map = PushButton(text="Fat map"), PushButton(text="Grade map")
@@ -110,8 +111,8 @@ class MeasureForm(Container):
         self.leave_out.tooltip = "Shapes to leave out of the fat and of the tissue"
         self.smallest.tooltip = "Smaller places are no droplets; their area still counts as fat"
         self.cut.tooltip = (
-            "Droplets from this diameter on are macro. There is no consensus on the cut: 9.1 µm "
-            "is a disc of 65 µm². Drag the line in the histogram, or type."
+            "Droplets from this area on are macro. There is no consensus on the cut: 65 µm² is a "
+            "disc 9.1 µm across. Drag the line in the histogram, or type."
         )
         self.circles.tooltip = "A circle of its area around every droplet in the view"
         self.fat_map.tooltip = "Local fat area fraction as an image, a pixel per square of 256 µm"
@@ -129,7 +130,7 @@ class MeasureForm(Container):
         self.run.changed.connect(self.start)
         self.cancel.changed.connect(self.stop)
         self.cut.changed.connect(self._cut_changed)
-        self.circles.changed.connect(self._show_circles)
+        self.circles.changed.connect(self.show_circles)
         self.fat_map.changed.connect(lambda: self._add(fat_map_layer))
         self.grade_map.changed.connect(lambda: self._add(grade_layer))
         self.save.changed.connect(self._ask_save)
@@ -192,13 +193,13 @@ class MeasureForm(Container):
             inside=tuple(regions_of(self.inside.value, labels)),
             left_out=tuple(outline for _, outline in regions_of(self.leave_out.value, labels)),
             smallest_um2=float(self.smallest.value),
-            macro_um2=max(self.macro_um2, float(self.smallest.value)),
+            macro_um2=self.macro_um2,
         )
 
     @property
     def macro_um2(self) -> float:
         """The cut between micro and macro, as an area."""
-        return math.pi / 4 * float(self.cut.value) ** 2
+        return max(float(self.cut.value), float(self.smallest.value))
 
     @property
     def is_running(self) -> bool:
@@ -263,9 +264,9 @@ class MeasureForm(Container):
         if report.flags:
             self.panel.warn("\n".join(f"• {flag}" for flag in report.flags).replace("^2", "²"))
         self.tabs.show_measured(measured, self.macro_um2)
-        self._cut_report()
+        self.follow_cut()
         self._set_busy(False)
-        self._show_circles()
+        self.show_circles()
 
     def _forget(self) -> None:
         """Show nothing: what was measured is not what the fields say, or its labels have gone."""
@@ -286,13 +287,13 @@ class MeasureForm(Container):
     # The cut
 
     def _cut_dragged(self, diameter_um: float) -> None:
-        self.cut.value = round(max(diameter_um, self.cut.min), 1)
+        self.cut.value = round(max(math.pi / 4 * diameter_um**2, self.cut.min), 1)
 
     def _cut_changed(self, _: Any = None) -> None:
-        self.tabs.histogram.show_cut(float(self.cut.value))
+        self.tabs.histogram.show_cut(diameter_of(float(self.cut.value)))
         self._recut()
 
-    def _cut_report(self) -> None:
+    def follow_cut(self) -> None:
         """Have the numbers, the table and the circles follow the cut."""
         from ..quantify import with_macro_cut
 
@@ -313,7 +314,8 @@ class MeasureForm(Container):
         if self.circles.value and self.droplets is not None:
             self._moved()
 
-    def _show_circles(self, _: Any = None) -> None:
+    def show_circles(self, _: Any = None) -> None:
+        """Circle the droplets in the view, if that is asked for."""
         if self.droplets is None:
             return
         if self.circles.value:
@@ -393,7 +395,3 @@ def _across(*buttons: PushButton) -> Any:
 def _is_fat(layer: napari.layers.Layer) -> bool:
     prediction = layer.metadata.get("prediction")
     return type(layer).__name__ == "Labels" and "fat" in getattr(prediction, "classes", ())
-
-
-def _diameter(area_um2: float) -> float:
-    return round(2 * math.sqrt(area_um2 / math.pi), 1)

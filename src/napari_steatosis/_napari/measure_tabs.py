@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QHBoxLayout, QLabel, QTabWidget, QVBoxLayout, QWidget
 
 from ..io._palette import DROPLET_COLOURS
 from .droplet_table import DropletTable
-from .histogram import Histogram
+from .histogram import Histogram, diameter_of
 from .panel import wrapped_label
 from .region_table import RegionTable
 from .results import ResultTable, value_text
@@ -26,7 +26,7 @@ class MeasureTabs(QTabWidget):
     Parameters
     ----------
     cut : FloatSpinBox
-        The diameter from which on droplets are macro; it stands under the histogram.
+        The area from which on droplets are macro, um2; it stands under the histogram.
     circles : CheckBox
         Whether droplets in the view are circled.
     """
@@ -52,7 +52,7 @@ class MeasureTabs(QTabWidget):
         self.addTab(self.numbers, "Measurements")
         self.addTab(page, "Droplets")
         self.addTab(self.regions, "Regions")
-        self.histogram.show_cut(float(cut.value))
+        self.histogram.show_cut(diameter_of(float(cut.value)))
         self.say("")
         self.show_measured(None, 0.0)
 
