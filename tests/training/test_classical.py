@@ -203,7 +203,7 @@ def test_one_patient_is_said_to_be_too_few(examples: Examples):
 def test_a_class_of_one_patient_cannot_be_held_out(examples: Examples):
     alone = np.where(examples.group == "p3", 2, examples.y)
     own = Examples(examples.x, alone, examples.group)
-    with pytest.raises(BadValueError, match="class 2 .* held out together"):
+    with pytest.raises(BadValueError, match=r"class 2 .* held out together"):
         fit_classifier(own, "logistic", Search(draws=2))
 
 

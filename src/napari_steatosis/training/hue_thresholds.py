@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..core.dataset import IGNORE
 from ..core.errors import BadValueError
+
+if TYPE_CHECKING:
+    from ..models._torch import TorchModel
 
 By = Literal["youden", "jaccard"]
 BINS = 180
@@ -124,6 +127,49 @@ def fit_hue(images: Iterable[NDArray[np.uint8]], masks: Iterable[NDArray[np.uint
     counts = np.zeros((2, BINS, BINS), np.int64)
     np.add.at(counts, (truth.astype(int), *place), 1)
     return HueRoc(middle, counts[1], counts[0])
+
+
+def collagen_model(
+    hue: tuple[float, float] = (0.50, 0.75),
+    saturation: float = 0.10,
+    *,
+    stain: str = "Masson trichrome",
+    um_per_px: float = 1.0,
+) -> TorchModel:
+    """Return a model of these thresholds, to be used or saved like any other.
+
+    Parameters
+    ----------
+    hue, saturation
+        As `HueRoc.best` gives them; the default is where aniline blue usually lies.
+    stain : str
+        What the thresholds were fitted on, in words.
+    um_per_px : float
+        Resolution at which the slide is looked at, um.
+
+    Examples
+    --------
+    >>> collagen_model((0.55, 0.72), 0.15).spec.classes
+    ('tissue', 'collagen')
+    """
+    from ..core.model import ModelSpec
+    from ..models import build
+    from ..models._torch import TorchModel
+
+    parameters = {"hue": list(hue), "saturation": saturation}
+    spec = ModelSpec(
+        name="collagen-by-hue",
+        architecture="fibrosis-hue",
+        task="segmentation",
+        classes=("tissue", "collagen"),
+        um_per_px=um_per_px,
+        tile_px=1024,
+        halo_px=0,
+        stain=stain,
+        modality="brightfield",
+        parameters=parameters,
+    )
+    return TorchModel(build("fibrosis-hue", **parameters), spec, device="cpu", precision="fp32")
 
 
 def _within(counts: Counts) -> NDArray[np.float64]:
