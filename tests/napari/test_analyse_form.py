@@ -13,8 +13,9 @@ from qtpy.QtWidgets import QFileDialog
 
 import napari_steatosis as st
 from discs import disc_slide
-from napari_steatosis._napari.analyse import CHOOSE, SHAPES, VIEW
+from napari_steatosis._napari.analyse import SHAPES, VIEW
 from napari_steatosis._napari.layers import slide_layer
+from napari_steatosis._napari.model_field import CHOOSE
 from napari_steatosis._napari.scale import give_scale
 from napari_steatosis.core.errors import BadValueError, MissingScaleError
 from napari_steatosis.core.geometry import Region

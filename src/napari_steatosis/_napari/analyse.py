@@ -18,6 +18,7 @@ from ..core.report import RESEARCH_USE
 from ..models import SHIPPED
 from .job import Job, Outcome
 from .layers import is_shown, prediction_over, shapes_among, slide_of, slides_among
+from .model_field import ModelField
 from .panel import Panel, Rows
 from .pixel_size import PixelSize
 from .stain_field import stain_field
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
     from ..pipelines.segment import Progress
 
 WHOLE, VIEW, SHAPES = "Whole slide", "Current view", "Shapes layer"
-CHOOSE = "Choose folder…"
 REDRAW_MS = 300
 SHOW_EVERY_S = 0.1
 WIDTH_PX = 390
@@ -104,7 +104,7 @@ class AnalyseForm(Container):
         self._explain()
 
     def _model_field(self) -> Any:
-        return ComboBox(label="Model", choices=[*SHIPPED, CHOOSE])
+        return ModelField(SHIPPED, label="Model")
 
     def _own_fields(self) -> tuple[Any, ...]:
         """Return the fields that only a form derived from this one has."""
@@ -128,7 +128,6 @@ class AnalyseForm(Container):
         for event in (events.inserted, events.removed, events.reordered, events.renamed):
             event.connect(self._layers_changed)
         self.slide.changed.connect(self._slide_changed)
-        self.model.changed.connect(self._model_changed)
         self.region.changed.connect(self._region_changed)
         self.run.changed.connect(self.start)
         self.cancel.changed.connect(self.stop)
@@ -158,14 +157,6 @@ class AnalyseForm(Container):
         if slide is not None:  # which may be given its pixel size elsewhere
             self.slide.value.events.metadata.connect(self._slide_changed)
         self._size.show(slide)
-
-    def _model_changed(self, value: Any) -> None:
-        if value != CHOOSE:
-            return
-        folder = QFileDialog.getExistingDirectory(self.native, "Folder of a trained model")
-        own = [folder] if folder else []
-        self.model.choices = [*SHIPPED, *own, CHOOSE]
-        self.model.value = folder or SHIPPED[0]
 
     def _region_changed(self, _: Any = None) -> None:
         wanted, there = self.region.value == SHAPES, self._shapes()

@@ -63,9 +63,6 @@ class ClassifyForm(AnalyseForm):
         self.save.text = "Save tables…"
         self.save.tooltip = "CSV and JSON into a folder"
 
-    def _model_changed(self, value: Any) -> None:
-        """Do nothing: the folder was chosen in the field itself."""
-
     def request(self) -> Request:
         """Return what the fields ask for.
 

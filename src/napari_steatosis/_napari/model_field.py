@@ -1,12 +1,15 @@
-"""The field *Model*: what comes with the plugin, or the folder of one's own."""
+"""The field *Model*: what comes with the plugin, what was trained here, or a folder."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from magicgui.widgets import ComboBox
 from qtpy.QtWidgets import QFileDialog
+
+from .recent import TRAINED
 
 CHOOSE = "Choose folder…"
 
@@ -22,15 +25,28 @@ class ModelField(ComboBox):
         Of the widget (``label``).
     """
 
-    def __init__(self, known: Sequence[str], **options: str) -> None:
-        self._known = list(known)
-        super().__init__(choices=[*known, CHOOSE], **options)
+    def __init__(self, known: Sequence[str], **options: Any) -> None:
+        self._known, self._own = list(known), [*TRAINED.folders]
+        super().__init__(choices=self._all(), **options)
         self.changed.connect(self._asked)
+        TRAINED.added.connect(self._trained)
+        self.native.destroyed.connect(self._gone)
 
     def offer(self, folder: str | Path) -> None:
         """Add the folder of a model, and choose it."""
-        self.choices = [*self._known, str(folder), CHOOSE]
+        self._trained(str(folder))
         self.value = str(folder)
+
+    def _all(self) -> list[str]:
+        return [*self._known, *self._own, CHOOSE]
+
+    def _trained(self, folder: str) -> None:
+        if folder not in self._all():
+            self._own.append(folder)
+            self.choices = self._all()
+
+    def _gone(self, _: Any = None) -> None:
+        TRAINED.added.disconnect(self._trained, missing_ok=True)
 
     def _asked(self, value: str) -> None:
         if value != CHOOSE:

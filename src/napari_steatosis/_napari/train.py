@@ -1,0 +1,271 @@
+"""The form *Train*: from labelled images to a model that the other forms offer."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from magicgui.widgets import ComboBox, Container, FileEdit, FloatSpinBox, PushButton, SpinBox
+from qtpy.QtWidgets import QLabel, QSizePolicy
+
+from ..core.duration import duration
+from ..core.errors import BadValueError, SteatosisError
+from ..core.report import RESEARCH_USE
+from ..models import MODELS, SHIPPED
+from .curves import Curves
+from .job import Job, Outcome
+from .model_field import CHOOSE, ModelField
+from .panel import Panel, Rows
+from .predicted_pictures import PredictedPictures
+from .recent import ANNOTATED, TRAINED
+from .training_steps import AUTO, IMAGES, NOTHING, Asked
+
+if TYPE_CHECKING:
+    import napari
+
+    from ..training.process import TrainingProcess
+    from ..training.rows import Epoch, Row
+
+WIDTH_PX = 390
+OWN, PUBLISHED = "Default of this program", "As it was published"
+WITHOUT_TRAINING = ("fibrosis-hue",)
+SHOW_EVERY_S = 0.2
+
+
+class TrainForm(Container):
+    """Train a network in a process of its own, and see how it goes.
+
+    Parameters
+    ----------
+    napari_viewer : napari.Viewer
+        The window.
+    """
+
+    title = "Train"
+
+    def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
+        super().__init__(labels=False)
+        self.viewer = napari_viewer
+        self.trained: Path | None = None
+        self._job: Job | None = None
+        self._process: TrainingProcess | None = None
+        self._leaving = False
+        self._build()
+        self._explain()
+        self.run.changed.connect(self.start)
+        self.pause.changed.connect(self.pause_or_go_on)
+        self.cancel.changed.connect(self.stop)
+        self.native.destroyed.connect(self._closed)
+        ANNOTATED.added.connect(self._annotated)
+        if ANNOTATED.folders:
+            self._annotated(ANNOTATED.folders[-1])
+
+    def _build(self) -> None:
+        self.data = FileEdit(label="Data", mode="d", nullable=True, value=None)
+        networks = [name for name in MODELS if name not in WITHOUT_TRAINING]
+        self.architecture = ModelField([*SHIPPED, *networks], label="Begin with")
+        self.recipe = ComboBox(label="Recipe", choices=[OWN, PUBLISHED])
+        self.judged_on = ComboBox(label="Judge on", choices=[AUTO, IMAGES, NOTHING])
+        self.epochs = SpinBox(label="Epochs", min=0, max=10_000, value=0)
+        self.batch = SpinBox(label="Crops per step", min=0, max=4096, value=0)
+        self.rate = FloatSpinBox(label="Learning rate", min=0, max=1, step=1e-4, value=0)
+        self.seed = SpinBox(label="Seed", min=0, max=2**31 - 1, value=0)
+        self.pixel_size = FloatSpinBox(label="Pixel size (µm)", min=0, max=20, step=0.05, value=0)
+        self.folder = FileEdit(label="Model folder", mode="d", nullable=True, value=None)
+        self.run, self.pause = PushButton(text="Train"), PushButton(text="Pause", enabled=False)
+        self.cancel = PushButton(text="Cancel", enabled=False)
+        self._rows = Rows()
+        fields = (self.data, self.architecture, self.recipe, self.judged_on, self.epochs)
+        for one in (*fields, self.batch, self.rate, self.seed, self.pixel_size, self.folder):
+            self._rows.add(one)
+        self.panel, self.curves, self.pictures = Panel(), Curves(), PredictedPictures()
+        self.panel.table.hide()
+        self.panel.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
+        buttons = Container(
+            widgets=[self.run, self.pause, self.cancel], layout="horizontal", labels=False
+        )
+        buttons.margins = (0, 0, 0, 0)
+        layout = self.native.layout()
+        parts = (self._rows, buttons.native, self.panel, self.curves, self.pictures)
+        for part in parts:
+            layout.addWidget(part)
+        layout.addStretch(1)
+        layout.addWidget(QLabel(RESEARCH_USE))
+        self.native.setMinimumWidth(WIDTH_PX)
+
+    def _explain(self) -> None:
+        for field, words in (
+            (self.epochs, "as the recipe says"),
+            (self.batch, "as the recipe says"),
+            (self.rate, "as the recipe says"),
+            (self.pixel_size, "as the table states"),
+        ):
+            field.native.setSpecialValueText(words)
+        self.rate.native.setDecimals(6)
+        for field, words in ((self.data, "folder or table"), (self.folder, "a new folder")):
+            field.choose_btn.text = "Choose…"
+            field.line_edit.native.setPlaceholderText(words)
+        self.data.tooltip = (
+            "What Annotate saved, or images with masks, class folders, a manifest (CSV)"
+        )
+        self.architecture.tooltip = (
+            "A model to go on from, which needs the same classes, or a network that begins anew"
+        )
+        self.judged_on.tooltip = (
+            "Which samples decide what weights are best: an official set where there is one, else "
+            "a fifth of the patients"
+        )
+        self.folder.tooltip = "Gets the model; a training that was stopped there goes on"
+
+    def _annotated(self, folder: str) -> None:
+        if self._job is None:
+            self.data.value = folder
+
+    # A training
+
+    def asked(self) -> Asked:
+        """Return what the fields ask for.
+
+        Raises
+        ------
+        BadValueError
+            Where data or folder are missing.
+        """
+        for field, what in ((self.data, "Data"), (self.folder, "Model folder")):
+            if field.value is None or not str(field.line_edit.value).strip():
+                raise BadValueError(f"Choose a folder under {what!r}.")
+        begin = str(self.architecture.value)
+        how: dict[str, Any] = {"seed": int(self.seed.value)}
+        if self.recipe.value == PUBLISHED and begin != CHOOSE:
+            how["preset"] = begin
+        chosen = {"epochs": self.epochs, "batch": self.batch, "learning_rate": self.rate}
+        how |= {name: field.value for name, field in chosen.items() if field.value}
+        size = float(self.pixel_size.value) or None
+        data, out = str(self.data.value), str(self.folder.value)
+        return Asked(data, begin, out, str(self.judged_on.value), size, how)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a training is under way."""
+        return self._job is not None
+
+    def start(self) -> None:
+        """Train as the fields say."""
+        if self._job is not None:
+            return
+        try:
+            asked = self.asked()
+        except SteatosisError as error:
+            self._complain(str(error))
+            return
+        self.trained, self._steps, self._per_epoch, self._epoch = None, 0, 0, 0
+        self._began, self._shown_at, self._leaving = time.monotonic(), 0.0, False
+        self.panel.begin()
+        self.panel.say("Preparing…")
+        self.curves.clear()
+        self.pictures.clear()
+        self._set_running(True)
+        steps = asked.steps(self._begun)
+        self._job = Job(steps, self.title, on_item=self._happened, on_end=self._ended)
+
+    def _begun(self, process: TrainingProcess) -> None:
+        self._process = process
+        if self._leaving:
+            process.cancel()
+
+    def pause_or_go_on(self) -> None:
+        """Let the training wait after the step at work, or go on."""
+        process = self._process
+        if process is None:
+            return
+        if process.paused:
+            process.resume()
+            self.panel.say("Going on…")
+        else:
+            process.pause()
+            self.panel.say("Paused. Its memory stays taken; Cancel frees it.")
+        self.pause.text = "Resume" if process.paused else "Pause"
+
+    def stop(self) -> None:
+        """Stop after the step at work; the same fields go on from there."""
+        if self._job is not None:
+            self.panel.say("Stopping after this step…")
+            self.cancel.enabled = self.pause.enabled = False
+            self._leave(self._job)
+
+    def _leave(self, job: Job) -> None:
+        self._leaving = True
+        job.cancel()
+        if self._process is not None:
+            self._process.cancel()
+
+    def _set_running(self, running: bool) -> None:
+        self.run.enabled = not running
+        self.pause.enabled = self.cancel.enabled = running
+        self.pause.text = "Pause"
+        self._rows.setEnabled(not running)
+
+    def _happened(self, row: Row) -> None:
+        from ..training.rows import Epoch, Notice, Predicted, Step
+
+        if isinstance(row, Step):
+            self._steps += 1
+            self.curves.add_loss(row.loss)
+            if time.monotonic() - self._shown_at > SHOW_EVERY_S and not self._paused:
+                self._shown_at = time.monotonic()
+                self.panel.say(f"Epoch {self._epoch + 1} · step {self._steps} · {row.loss:.3f}")
+        elif isinstance(row, Epoch):
+            self._show_epoch(row)
+        elif isinstance(row, Predicted):
+            self.pictures.show_sample(row)
+        elif isinstance(row, Notice):
+            before = self.panel.plan.text() if self.panel.plan.isVisibleTo(self.panel) else ""
+            self.panel.plan.setText(f"{before}\n{row.text}".strip())
+            self.panel.plan.show()
+        else:
+            self.trained = row.folder
+            self._best = row.best_epoch
+
+    @property
+    def _paused(self) -> bool:
+        return self._process is not None and self._process.paused
+
+    def _show_epoch(self, row: Epoch) -> None:
+        self._epoch = row.epoch
+        self.panel.bar.setRange(0, row.epochs)
+        self.panel.bar.setValue(row.epoch)
+        if "score" in row.scores:
+            self.curves.add_score(row.scores["score"])
+        left = (time.monotonic() - self._began) / row.epoch * (row.epochs - row.epoch)
+        self.panel.say(f"Epoch {row.epoch} of {row.epochs} · at most {duration(left)} left")
+
+    def _ended(self, outcome: Outcome) -> None:
+        self._job = self._process = None
+        self._set_running(False)
+        self.panel.end()
+        if self.trained is not None:
+            TRAINED.add(self.trained)
+            took = duration(time.monotonic() - self._began)
+            self.panel.say(
+                f"Done in {took}; weights of epoch {self._best}. The model is in {self.trained} "
+                f"and is now offered by the other forms."
+            )
+        elif outcome.error is not None:
+            self.panel.say("")
+            self._complain(outcome.said)
+        else:
+            self.panel.say("Stopped. Train with the same fields to go on from there.")
+
+    def _complain(self, text: str) -> None:
+        from napari.utils.notifications import show_error
+
+        self.panel.warn(text)
+        show_error(text)
+
+    def _closed(self, _: Any = None) -> None:
+        ANNOTATED.added.disconnect(self._annotated, missing_ok=True)
+        if self._job is not None:
+            self._leave(self._job)
+            self._job.abandon()
+        self._job = None
