@@ -15,6 +15,7 @@ from .analyse import analyse
 from .classify import classify
 from .cohort import cohort
 from .demo import demo
+from .evaluate import evaluate
 from .explain import explain
 from .models import models
 from .normalise import normalise
@@ -44,6 +45,7 @@ for command in (
     export,
     snapshot,
     train,
+    evaluate,
     validate,
 ):
     app.command()(command)
