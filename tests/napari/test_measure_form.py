@@ -37,13 +37,15 @@ from napari_steatosis.quantify import prediction_within, with_macro_cut
 WAIT_MS = 60_000
 LEFT = Qt.MouseButton.LeftButton
 PICTURE = os.environ.get("STEATOSIS_PICTURE")
-SIDE_PX = 1400
+SIDE_PX = 2048 if PICTURE else 1400
 
 
 @pytest.fixture(scope="module")
 def fat():
-    """A drawn slide and the class map of its white discs, two levels."""
+    """Class map of the white places of a drawn slide, two levels; for a picture, a real one."""
     slide = st.drawn_liver(SIDE_PX, SIDE_PX, seed=5)
+    if PICTURE:
+        return st.segment(slide, st.load_model("steatosis-he"), within=st.find_tissue(slide))
     pixels = slide.read(st.Region(y=0, x=0, height=SIDE_PX, width=SIDE_PX))
     tissue = st.find_tissue(slide).on(
         st.Region(y=0, x=0, height=SIDE_PX, width=SIDE_PX), slide.frame()
@@ -138,6 +140,7 @@ def test_table_and_view_lead_to_each_other(shown, fat, report, qtbot):
     qtbot.wait(200)
     sizes = report.tables["droplets"]["diameter_um"]
     order = np.argsort(sizes, kind="stable")[::-1]
+    viewer.scene.camera.zoom = 3.0
     click_row(form.tabs.droplets, 3)
     chosen = int(order[3])
     assert form.tabs.droplets.droplet == chosen
@@ -153,7 +156,6 @@ def test_table_and_view_lead_to_each_other(shown, fat, report, qtbot):
     ]  # the layer lies in px of the class map
     assert {tuple(one) for one in outline} == {tuple(one) for one in traced.rings[0]}
     if PICTURE:
-        viewer.scene.camera.zoom = 3.0
         qtbot.wait(800)
         viewer.screenshot(PICTURE, canvas_only=False, flash=False)
     other = int(order[6])

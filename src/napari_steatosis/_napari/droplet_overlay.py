@@ -23,7 +23,10 @@ MOST_CIRCLES = 4000
 
 LIT = (1.0, 0.24, 0.78, 1.0)
 LINE_PX, SMALLEST_PX, NEAR_PX = 2.5, 3, 6
-"""On the screen: width of the outline, least size of a circle, how near a click must be."""
+"""On the screen: width of outlines, least size of a circle, how near a click must be."""
+
+THICKEST = 0.2
+"""Widest line of a circle, share of its diameter."""
 
 SEEN_PX, LEGIBLE_PX = 60, 16
 """A chosen droplet that is narrower than the second is shown as wide as the first, screen px."""
@@ -114,7 +117,10 @@ class Droplets:
             self.circles = self._add_points()
         layer = self.circles
         layer.data = self.centres[found]
-        layer.size = np.maximum(self.widths[found], 1e-3) if len(found) else 1.0
+        if len(found):
+            layer.size = self.widths[found]
+            line = LINE_PX / self._screen_per_px()
+            layer.border_width = np.minimum(line, THICKEST * self.widths[found])
         self.recolour(macro_um2)
         if self.seen > len(found):
             return f"The {len(found)} largest of {self.seen} droplets in the view have a circle."
@@ -142,14 +148,14 @@ class Droplets:
         if self._gone(self.lit):
             self.lit = self._add_shapes()
         active = self.viewer.layers.selection.active
-        self.lit.data = []
-        self.lit.add(
-            outline,
-            shape_type="polygon",
-            edge_width=LINE_PX / self._screen_per_px(),
-            edge_color=LIT,
-            face_color="transparent",
-        )
+        width = LINE_PX / self._screen_per_px()
+        if len(self.lit.data) == 1:
+            self.lit.data = [outline]  # keeps its colours; half the time of removing and adding
+            self.lit.edge_width = [width]
+        else:
+            self.lit.data = []
+            look = {"edge_width": width, "edge_color": LIT, "face_color": "transparent"}
+            self.lit.add(outline, shape_type="polygon", **look)
         self.viewer.layers.selection.active = active
 
     def go_to(self, droplet: int) -> None:
@@ -199,7 +205,7 @@ class Droplets:
             np.zeros((0, 2)),
             name="droplets in view",
             face_color="transparent",
-            border_width=0.08,
+            border_width_is_relative=False,
             canvas_size_limits=(SMALLEST_PX, 10_000),
             antialiasing=1,
         )

@@ -21,14 +21,14 @@ RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 ROW_PX = 22
 
 COLUMNS: tuple[tuple[str, str, Callable[[Any], str], str], ...] = (
-    ("Droplet", "id", str, "Number of the droplet, from the top of the slide to the bottom"),
-    ("Ø µm", "diameter_um", "{:.1f}".format, "Diameter of the disc with the droplet's area"),
-    ("Area µm²", "area_um2", "{:.1f}".format, "Area of the droplet"),
+    ("#", "id", str, "Number of the droplet, from the top of the slide to the bottom"),
+    ("Ø µm", "diameter_um", "{:.1f}".format, "Diameter of the disc with the droplet's area, µm"),
+    ("µm²", "area_um2", "{:.1f}".format, "Area of the droplet, µm²"),
     ("Size", "is_macro", lambda macro: "macro" if macro else "micro", "By the cut above"),
     ("Round", "roundness", "{:.2f}".format, "1 for a disc, less for any other shape"),
     ("y µm", "y_um", "{:.0f}".format, "Centre in the tissue"),
     ("x µm", "x_um", "{:.0f}".format, "Centre in the tissue"),
-    ("Border", "touches_border", lambda cut: "cut" if cut else "", "Touches the border of what "
+    ("Cut", "touches_border", lambda cut: "cut" if cut else "", "Touches the border of what "
      "was analysed: its size is a lower bound"),
 )  # fmt: skip
 """Heading, column of the table, how a value is written, what it means."""
@@ -154,7 +154,7 @@ class DropletTable(QTableView):
         across.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
         across.setStretchLastSection(True)
         across.setMinimumSectionSize(36)
-        for column, width in enumerate((62, 50, 68, 52, 52, 54, 54, 48)):
+        for column, width in enumerate((58, 48, 56, 52, 50, 50, 50, 30)):
             self.setColumnWidth(column, width)
         self.selectionModel().currentRowChanged.connect(self._row_changed)
         self.rows.layoutChanged.connect(self._show_chosen)
