@@ -11,7 +11,9 @@ import typer
 from .. import __version__
 from ..core.errors import SteatosisError
 from ._say import FAILED, say, show_warning
+from .agreement import agreement
 from .analyse import analyse
+from .calibrate import calibrate
 from .classify import classify
 from .cohort import cohort
 from .demo import demo
@@ -36,6 +38,8 @@ for command in (
     analyse,
     classify,
     cohort,
+    agreement,
+    calibrate,
     normalise,
     demo,
     explain,

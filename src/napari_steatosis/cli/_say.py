@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
     from ..pipelines.analyse import Event
+    from ..quantify.calibration import Calibration
 
 FAILED = 1
 
@@ -47,6 +49,21 @@ Reference = Annotated[
     str,
     typer.Option(help="What a stain is mapped to: a built-in name, or a saved reference (.json)."),
 ]
+
+Calibrated = Annotated[
+    Path | None,
+    typer.Option(
+        "--calibration", help="What `calibrate` saved: adds what that expert would say (JSON)."
+    ),
+]
+
+
+def opened(calibration: Path | None) -> Calibration | None:
+    """Read a calibration where one is asked for."""
+    from ..quantify.calibration import Calibration as Kind
+
+    return None if calibration is None else Kind.open(calibration)
+
 
 _show_others = warnings.showwarning
 

@@ -26,7 +26,21 @@ from ._many import (
     masks_of,
     print_report,
 )
-from ._say import Device, Model, Mpp, Precision, Reference, Shown, Srgb, Stain, Swap, bars, say
+from ._say import (
+    Calibrated,
+    Device,
+    Model,
+    Mpp,
+    Precision,
+    Reference,
+    Shown,
+    Srgb,
+    Stain,
+    Swap,
+    bars,
+    opened,
+    say,
+)
 
 if TYPE_CHECKING:
     from ..core.report import Report
@@ -56,6 +70,7 @@ def analyse(
     exclude: Exclude = None,
     tissue: Tissue = None,
     patients: Patients = None,
+    calibration: Calibrated = None,
     model: Model = "steatosis-he",
     device: Device = "auto",
     precision: Precision = "auto",
@@ -79,6 +94,7 @@ def analyse(
     from ..pipelines.slides import read_patients, write_slides
     from ..pipelines.study import study_of
 
+    fitted = opened(calibration)
     options = {
         "model": model,
         "device": device,
@@ -89,6 +105,7 @@ def analyse(
         "accept_unreadable": accept_unreadable,
         "border": border,
         "probabilities": probabilities,
+        "calibration": fitted,
     }
     areas = {
         "region": (regions, region_class or ()),
@@ -109,7 +126,7 @@ def analyse(
         done = each_slide(slides, work, out=out, as_json=as_json)
     if done and (whose or len(slides) > 1):
         facts = {title: SlideFacts(patient) for title, patient in whose.items()}
-        for file in write_slides(study_of(done, facts), out):
+        for file in write_slides(study_of(done, facts, calibration=fitted), out):
             say.print(f"All slides: {file}", markup=False)
     end(len(done), len(slides))
 

@@ -13,7 +13,7 @@ import typer
 
 from ..core.errors import CannotOpenError, SteatosisError
 from ._cluster import Scheduler
-from ._say import FAILED, Device, Model, Precision, say
+from ._say import FAILED, Calibrated, Device, Model, Precision, opened, say
 
 if TYPE_CHECKING:
     from rich.live import Live
@@ -27,8 +27,8 @@ STOPPED = 130
 Manifest = Annotated[
     Path,
     typer.Argument(
-        help="CSV with the column path, and as wanted name, patient, visit, group, expert, um_per_px, model, regions, "
-        "region_class, exclude, srgb, swap_red_blue."
+        help="CSV with the column path, and as wanted name, patient, visit, group, expert, "
+        "um_per_px, model, regions, region_class, exclude, srgb, swap_red_blue."
     ),
 ]
 
@@ -49,6 +49,7 @@ def cohort(
     accept_unreadable: Annotated[
         bool, typer.Option(help="Report on the rest where parts of a slide cannot be read.")
     ] = False,
+    calibration: Calibrated = None,
     scheduler: Scheduler = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object per slide.")] = False,
 ) -> None:
@@ -68,6 +69,7 @@ def cohort(
         "overwrite": not resume,
         "accept_unreadable": accept_unreadable,
         "scheduler": scheduler,
+        "calibration": opened(calibration),
     }
     try:
         with Shown(as_json) as shown:

@@ -48,7 +48,8 @@ class Measurement:
     n: int | None = None
 
     def __str__(self) -> str:
-        text = f"{self.value:.4g} {self.unit}" if self.unit else f"{self.value:.0f}"
+        whole = not self.unit and self.value.is_integer()
+        text = f"{self.value:.0f}" if whole else f"{self.value:.4g} {self.unit}".rstrip()
         if self.interval is not None:
             low, high = self.interval
             text += f" (95 % CI {low:.4g} to {high:.4g})"

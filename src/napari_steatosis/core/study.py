@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
-from .report import Measurement, Reports
+from .report import RESEARCH_USE, Measurement, Reports
 
 
 @dataclass(frozen=True)
@@ -143,6 +144,10 @@ class ExpertAgreement:
     statistics: tuple[Measurement, ...]
     note: str = ""
 
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values."""
+        return {"notice": RESEARCH_USE, "pairs": len(self.measured), **asdict(self)}
+
 
 @dataclass(frozen=True, eq=False)
 class Study:
@@ -160,6 +165,8 @@ class Study:
         All slides of a patient taken together.
     visits : tuple of PatientFat
         One per patient and visit; empty where there are no visits.
+    order : tuple of str
+        The names of the visits in time.
     changes : tuple of Change
         Each later visit against the patient's first.
     comparisons : tuple of Comparison
@@ -177,6 +184,7 @@ class Study:
     facts: Mapping[str, SlideFacts] = field(default_factory=dict)
     patients: tuple[PatientFat, ...] = ()
     visits: tuple[PatientFat, ...] = ()
+    order: tuple[str, ...] = ()
     changes: tuple[Change, ...] = ()
     comparisons: tuple[Comparison, ...] = ()
     agreement: ExpertAgreement | None = None

@@ -69,7 +69,7 @@ def overview(slide: Slide, prediction: Prediction) -> Picture:
     grey = np.repeat(rgb.mean(axis=2, keepdims=True), 3, axis=2) / 255
 
     shape = plane.height / plane.width
-    figure, (left, right) = _panels(1, 2, height=min(PAGE_INCHES / 2 * shape, 7.5))
+    figure, (left, right) = panels_of(1, 2, height=min(PAGE_INCHES / 2 * shape, 7.5))
     _show(left, rgb, plane.frame)
     _show(right, 0.4 + 0.6 * grey, plane.frame)
     _show(right, heat, fine.frame, interpolation="nearest")
@@ -79,7 +79,7 @@ def overview(slide: Slide, prediction: Prediction) -> Picture:
     bar.set_label("fat, % of analysed tissue", fontsize=8, color=INK)
     bar.ax.tick_params(labelsize=7, colors=INK)
     bar.outline.set_visible(False)
-    return _picture(
+    return picture_of(
         figure,
         f"Left: the slide. Right: share of fat in squares of {CELL_UM:g} µm over what was "
         f"analysed; grey was not analysed. Colours end at {top:.3g} %.",
@@ -93,7 +93,7 @@ def examples(slide: Slide, report: Report) -> Picture | None:
     if prediction is None or not regions:
         return None
     plane = slide.at(prediction.frame.mean_um_per_px)
-    figure, panels = _panels(-(-len(regions) // 2), 4 if len(regions) > 1 else 2, height=None)
+    figure, panels = panels_of(-(-len(regions) // 2), 4 if len(regions) > 1 else 2, height=None)
     for axes in panels:
         axes.set_axis_off()
     for (text, region), plain, drawn in zip(regions, panels[::2], panels[1::2], strict=False):
@@ -107,7 +107,7 @@ def examples(slide: Slide, report: Report) -> Picture | None:
             f"{text}: {_share(prediction, region):.1f} % fat", loc="left", fontsize=8, color=INK
         )
         _draw_outlines(drawn, report, region)
-    return _picture(
+    return picture_of(
         figure,
         f"Squares of {EXAMPLE_UM:g} µm, ranked by their share of fat; each as scanned and with the "
         "outlines of the droplets that were measured (blue: macro, yellow: micro).",
@@ -124,7 +124,7 @@ def sizes(report: Report) -> Picture | None:
     cut_um = 2 * np.sqrt(cut_um2 / np.pi)
     end = max(float(np.percentile(diameter, 99.9)), 1.5 * cut_um)
     bins = np.linspace(0, end, 61)
-    figure, (left, right) = _panels(1, 2, height=2.6)
+    figure, (left, right) = panels_of(1, 2, height=2.6)
     for axes, weights, unit in (
         (left, np.ones(len(diameter)), "droplets"),
         (right, 100 * area / area.sum(), "% of the droplets' area"),
@@ -146,7 +146,7 @@ def sizes(report: Report) -> Picture | None:
         axes.spines[["top", "right"]].set_visible(False)
         axes.set_xlim(0, end)
     left.legend(frameon=False, fontsize=8, labelcolor=INK)
-    return _picture(
+    return picture_of(
         figure,
         f"Equivalent diameter of {len(diameter):,} droplets, by number (left) and by area (right). "
         f"The line is the macro cut: {cut_um2:g} µm², {cut_um:.1f} µm. The last bar holds all "
@@ -154,7 +154,7 @@ def sizes(report: Report) -> Picture | None:
     )
 
 
-def _panels(rows: int, columns: int, *, height: float | None) -> tuple[Any, Sequence[Any]]:
+def panels_of(rows: int, columns: int, *, height: float | None) -> tuple[Any, Sequence[Any]]:
     from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
@@ -164,7 +164,7 @@ def _panels(rows: int, columns: int, *, height: float | None) -> tuple[Any, Sequ
     return figure, list(figure.subplots(rows, columns, squeeze=False).ravel())
 
 
-def _picture(figure: Any, caption: str) -> Picture:
+def picture_of(figure: Any, caption: str) -> Picture:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
     coded = base64.b64encode(buffer.getvalue()).decode("ascii")

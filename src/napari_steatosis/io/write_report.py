@@ -10,8 +10,22 @@ from typing import Any
 
 from ..core.errors import UnreadableRegionError
 from ..core.report import RESEARCH_USE, Measurement, Report
+from ..core.study import ExpertAgreement, Study
 from ._pictures import Picture, examples, overview, sizes
 from .write import replacing
+
+GROUPS = (
+    (
+        "Fat area",
+        ("fat_area_fraction", "tissue_area", "fat_area", "macro_area_", "micro_area_"),
+    ),
+    ("Calibrated to an expert", ("calibrated_",)),
+    ("Droplets", ("droplet_",)),
+    ("Where the fat lies", ("fat_hot_spot", "fat_variation")),
+    ("Hepatocytes and grade, estimated", ("hepatocyte_", "steatosis_grade", "grade_")),
+    ("Others", ("",)),
+)
+"""Heading and how the names of its measurements begin; the first that fits counts."""
 
 KEY_FIGURES = (
     "fat_area_fraction",
@@ -45,6 +59,21 @@ TITLES = {
     "droplet_diameter_p25": "Droplet diameter, lower quartile",
     "droplet_diameter_median": "Droplet diameter, median",
     "droplet_diameter_p75": "Droplet diameter, upper quartile",
+    "calibrated_score": "Calibrated to the expert",
+    "calibrated_grade": "Grade, calibrated to the expert",
+    "pearson_r": "Pearson's r",
+    "r_squared": "r²",
+    "r_squared_identity": "R² against identity",
+    "spearman_rho": "Spearman's rho",
+    "icc_2_1": "ICC(2,1)",
+    "icc_3_1": "ICC(3,1)",
+    "ccc": "Lin's concordance",
+    "bias": "Bias",
+    "limit_low": "Limit of agreement, lower",
+    "limit_high": "Limit of agreement, upper",
+    "proportional_bias": "Proportional bias",
+    "weighted_kappa": "Weighted kappa (quadratic)",
+    "same_grade": "Same grade",
     "macro_area_fraction": "Macrovesicular area fraction",
     "micro_area_fraction": "Microvesicular area fraction",
 }
@@ -55,11 +84,36 @@ Section = tuple[str, Picture | None, str]
 """Heading, picture, and what to say where there is none."""
 
 
-def write_html(value: Report, path: Path, *, overwrite: bool = False) -> list[Path]:
+def write_html(
+    value: Report | Study | ExpertAgreement, path: Path, *, overwrite: bool = False
+) -> list[Path]:
     """Write a page with pictures (where the slide can be read), numbers and provenance.
 
     The page is self-contained: it refers to nothing outside itself, and prints well.
     """
+    from . import _report_study
+
+    if isinstance(value, Study):
+        values = _report_study.of_study(value)
+        return write_page(path, "study.html", overwrite=overwrite, **values)
+    if isinstance(value, ExpertAgreement):
+        values = _report_study.of_agreement(value)
+        return write_page(path, "agreement.html", overwrite=overwrite, **values)
+    present = {one.name for one in value.measurements}
+    return write_page(
+        path,
+        "report.html",
+        overwrite=overwrite,
+        report=value,
+        key_figures=[value[name] for name in KEY_FIGURES if name in present],
+        sections=list(_sections(value)),
+        groups=list(_groups(value.measurements)),
+        provenance=list(flat(value.provenance)),
+    )
+
+
+def write_page(path: Path, template: str, *, overwrite: bool, **values: Any) -> list[Path]:
+    """Fill a template of this package and write the page."""
     import jinja2
 
     environment = jinja2.Environment(
@@ -74,15 +128,15 @@ def write_html(value: Report, path: Path, *, overwrite: bool = False) -> list[Pa
         "title": title,
         "value": value_and_unit,
         "interval": interval,
+        "number": number,
+        "share": share,
+        "words": words,
+        "p_value": p_value,
     }
-    present = {one.name for one in value.measurements}
-    page = environment.get_template("report.html").render(
-        report=value,
-        key_figures=[value[name] for name in KEY_FIGURES if name in present],
-        sections=list(_sections(value)),
-        provenance=list(_flat(value.provenance)),
+    page = environment.get_template(template).render(
         notice=RESEARCH_USE,
         written=datetime.now().astimezone().strftime("%d %B %Y, %H:%M"),
+        **values,
     )
     with replacing(path, overwrite=overwrite) as part:
         part.write_text(page, encoding="utf-8")
@@ -102,9 +156,46 @@ def number(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
+def share(value: float) -> str:
+    """Return a share in % with as many decimals as a table of many needs.
+
+    Examples
+    --------
+    >>> share(23.456), share(0.01234), share(-0.004), share(float("nan"))
+    ('23.5', '0.01', '0.00', '–')
+    """
+    if math.isnan(value):
+        return "–"
+    return f"{value:.1f}" if abs(value) >= 10 else f"{round(value, 2) + 0.0:.2f}"
+
+
 def title(one: Measurement) -> str:
     """Return the name of a measurement in words."""
-    return TITLES.get(one.name, one.name.replace("_", " ").capitalize())
+    return words(one.name)
+
+
+def words(name: str) -> str:
+    """Return the name of a measurement or a column in words.
+
+    Examples
+    --------
+    >>> words("fat_area_fraction"), words("pathologist_a")
+    ('Fat area fraction', 'Pathologist a')
+    """
+    return TITLES.get(name, name[:1].upper() + name[1:].replace("_", " "))
+
+
+def p_value(p: float | None) -> str:
+    """Return the p of a test as it is printed.
+
+    Examples
+    --------
+    >>> p_value(0.0321), p_value(0.00001), p_value(None)
+    ('0.032', '< 0.001', '–')
+    """
+    if p is None or math.isnan(p):
+        return "–"
+    return "< 0.001" if p < 0.001 else f"{p:.2g}"
 
 
 def printed(text: str) -> str:
@@ -147,6 +238,17 @@ def _sections(report: Report) -> Iterator[Section]:
         yield _section("Droplet sizes", lambda: sizes(report))
 
 
+def _groups(
+    measurements: tuple[Measurement, ...],
+) -> Iterator[tuple[str, list[Measurement]]]:
+    left = list(measurements)
+    for heading, begins in GROUPS:
+        own = [one for one in left if one.name.startswith(begins)]
+        left = [one for one in left if one not in own]
+        if own:
+            yield heading, own
+
+
 def _section(heading: str, draw: Callable[[], Picture | None]) -> Section:
     try:
         return heading, draw(), "There is no fat to show."
@@ -154,12 +256,12 @@ def _section(heading: str, draw: Callable[[], Picture | None]) -> Section:
         return heading, None, f"No picture, because the slide cannot be read there: {error}"
 
 
-def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+def flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
     """Yield nested provenance as (dotted name, text)."""
     for key, value in values.items():
         name = f"{prefix}{key}"
         if isinstance(value, Mapping):
-            yield from _flat(value, f"{name}.")
+            yield from flat(value, f"{name}.")
         elif isinstance(value, list | tuple):
             yield name, ", ".join(str(one) for one in value)
         else:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..core.report import RESEARCH_USE, Report, Reports
-from ..core.study import Study
+from ..core.study import ExpertAgreement, Study
 from ._tables import tables_of, unit_of
 from .write import replacing
 
@@ -124,27 +124,30 @@ def _shown(cell: Any) -> Any:
 
 def _known_of(value: Report | Reports) -> Any:
     if isinstance(value, Report):
-        return _plain(value.to_json())
+        return plain(value.to_json())
     slides = [
         {"title": one.title, "flags": list(one.flags), "provenance": dict(one.provenance)}
         for one in value.items
     ]
-    return _plain({"notice": RESEARCH_USE, "slides": slides, "patients": dict(value.patients)})
+    return plain({"notice": RESEARCH_USE, "slides": slides, "patients": dict(value.patients)})
 
 
-def write_json(value: Report, path: Path, *, overwrite: bool = False) -> list[Path]:
+def write_json(
+    value: Report | ExpertAgreement, path: Path, *, overwrite: bool = False
+) -> list[Path]:
     """Write measurements, flags and provenance; what is undefined becomes null."""
-    text = json.dumps(_plain(value.to_json()), indent=2, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(plain(value.to_json()), indent=2, ensure_ascii=False, allow_nan=False)
     with replacing(path, overwrite=overwrite) as part:
         part.write_text(text + "\n", encoding="utf-8")
     return [path]
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """Return values as JSON holds them; what is not finite becomes null."""
     if isinstance(value, dict):
-        return {str(key): _plain(one) for key, one in value.items()}
+        return {str(key): plain(one) for key, one in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(one) for one in value]
+        return [plain(one) for one in value]
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value

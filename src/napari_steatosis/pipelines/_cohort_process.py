@@ -22,6 +22,7 @@ from ..core.report import Report
 from ..io import open_slide
 from ..models import load_model
 from ..models._threads import use_threads
+from ..quantify.calibration import Calibration
 from ._manifest import Row
 from .analyse import Ended, Request, Stage, analyse_steps, write_all, writing
 from .regions import read_regions
@@ -51,6 +52,8 @@ class Settings:
         Address of a dask scheduler whose workers compute the tiles.
     threads : int
         Of one process.
+    calibration : Calibration, optional
+        Adds what the expert would say whom it was fitted to.
     """
 
     out: Path
@@ -60,6 +63,7 @@ class Settings:
     accept_unreadable: bool = False
     scheduler: str | None = None
     threads: int = 1
+    calibration: Calibration | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -218,6 +222,7 @@ def _request(row: Row, settings: Settings) -> Request:
         exclude=areas(row.exclude),
         store=settings.out / f"{row.name}.zarr",
         overwrite=settings.overwrite,
+        calibration=settings.calibration,
     )
 
 

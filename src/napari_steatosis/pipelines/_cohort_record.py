@@ -125,6 +125,8 @@ def asked_of(row: Row, settings: Settings) -> str:
             settings.scheduler is not None,
         ],
     }
+    if settings.calibration is not None:
+        asked["calibration"] = settings.calibration.to_json()
     return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
 
 

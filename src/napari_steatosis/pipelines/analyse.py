@@ -15,6 +15,7 @@ from ..core.prediction import Prediction
 from ..core.report import Report
 from ..core.slide import Slide
 from ..core.stain import StainTransform
+from ..quantify.calibration import Calibration
 from ._cells import CellPlan
 from ._cluster import model_on
 from ._order import Focus
@@ -127,6 +128,8 @@ class Request:
         `fit_stain`, or a fitted transform: so.
     reference : str or path
         What a method maps to: the name of a built-in reference, or a saved one.
+    calibration : Calibration, optional
+        Adds what the expert would say whom it was fitted to.
     """
 
     slide: Slide
@@ -142,6 +145,7 @@ class Request:
     probabilities: bool = False
     stain: Stain = AUTO
     reference: str | Path = "he"
+    calibration: Calibration | None = None
 
 
 def analyse_steps(
@@ -168,6 +172,7 @@ def analyse_steps(
         by closing the generator, which comes back here several times a second.
     """
     from ..quantify import measure
+    from ..quantify._calibrated import with_calibration
 
     slide = request.slide
     model, within, stain = yield from prepared(request, client)
@@ -188,7 +193,8 @@ def analyse_steps(
         *quality_flags(slide, within, model.spec),
         *stain_flags(slide, model.spec, stain),
     )
-    yield Ended(replace(report, title=stem(slide), flags=flags), plan)
+    named = replace(report, title=stem(slide), flags=flags)
+    yield Ended(with_calibration(named, request.calibration), plan)
 
 
 Prepared = tuple[Model, Mask, StainTransform | None]

@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 from ..core.errors import BadValueError, CannotOpenError, SteatosisError, StoreBusyError
 from ..core.report import Report
 from ..core.study import SlideFacts
-from ..io.write import replacing
+from ..io.write import replacing, write
 from ..models._threads import threads
 from ._cohort_pool import run_rows
 from ._cohort_process import Settings, SlideState
@@ -29,6 +29,7 @@ Manifest = str | os.PathLike[str] | Sequence[str | os.PathLike[str] | Mapping[st
 
 RECORD = "cohort.jsonl"
 FAILED = "failed.csv"
+PAGE = "cohort.html"
 GB_PER_JOB = 1.5
 """Memory that one process is taken to need: the peak of a whole analysis, and some room."""
 
@@ -49,7 +50,7 @@ class Cohort:
         Names of the slides that are not finished and have not failed.
     files : tuple of Path
         ``slides.csv``, and its tables of patients, visits, changes, groups and agreement, and
-        ``failed.csv``, where there are any.
+        ``failed.csv``, where there are any; and ``cohort.html``.
     """
 
     folder: Path
@@ -94,7 +95,8 @@ def cohort(
     on_state : callable
         Called with each `SlideState`.
     **options
-        `model`, `device`, `precision`, `overwrite` and `accept_unreadable` as in `analyse`;
+        `model`, `device`, `precision`, `overwrite`, `accept_unreadable` and `calibration` as
+        in `analyse`;
         `client` (a dask ``Client``) or `scheduler` (its address), whose workers compute the
         tiles of all slides; `should_stop` (callable).
 
@@ -138,7 +140,7 @@ def cohort(
                     reports[state.row.name] = state.report
                 on_state(state)
         finally:
-            result = _result(rows, reports, record, settings.out)
+            result = _result(rows, reports, record, settings)
     return result
 
 
@@ -196,19 +198,23 @@ def _note(record: Record, state: SlideState, settings: Settings) -> None:
 
 
 def _result(
-    rows: Sequence[Row], reports: Mapping[str, Report], record: Record, out: Path
+    rows: Sequence[Row], reports: Mapping[str, Report], record: Record, settings: Settings
 ) -> Cohort:
-    """Write the tables of what there is, and return it."""
+    """Write the tables and the page of what there is, and return it."""
+    out = settings.out
     done = tuple(reports[row.name] for row in rows if row.name in reports)
     others = [row for row in rows if row.name not in reports]
     failed = {r.name: record.outcomes[r.name].error for r in others if record.failed(r.name)}
-    facts = {row.name: SlideFacts(row.patient, row.visit, row.group, row.expert) for row in rows}
-    files = write_slides(study_of(done, facts, failed=failed), out) if done else []
+    left = tuple(row.name for row in others if row.name not in failed)
+    files = []
+    if done:
+        facts = {r.name: SlideFacts(r.patient, r.visit, r.group, r.expert) for r in rows}
+        study = study_of(done, facts, failed=failed, left=left, calibration=settings.calibration)
+        files += [*write_slides(study, out), *write(study, out / PAGE, overwrite=True)]
     if failed:
         files.append(_write_failed([row for row in rows if row.name in failed], failed, out))
     else:
         (out / FAILED).unlink(missing_ok=True)
-    left = tuple(row.name for row in others if row.name not in failed)
     return Cohort(out, done, failed, left, tuple(files))
 
 

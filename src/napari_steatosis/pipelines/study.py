@@ -7,18 +7,15 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from ..core.report import Measurement, Report, Reports
+from ..core.report import Report, Reports
 from ..core.study import ExpertAgreement, SlideFacts, Study
 from ..quantify._calibrated import measured_by
-from ..quantify.agreement import FEWEST, agreement, weighted_kappa
+from ..quantify.agreement import FEWEST
 from ..quantify.calibration import Calibration
 from ..quantify.grade import grade_of
-from ..quantify.patients import Slides, changes_of, compare_groups, patients_of
+from ..quantify.patients import Slides, changes_of, compare_groups, in_order, patients_of
 from ._manifest_facts import expert_value, is_grade
-
-GRADES = 4
-DRAWS = 1000
-SEED = 20120
+from .expert import grades_agree, numbers_agree
 
 
 def study_of(
@@ -27,6 +24,7 @@ def study_of(
     *,
     title: str = "Study",
     failed: Mapping[str, str] | None = None,
+    left: Sequence[str] = (),
     calibration: Calibration | None = None,
 ) -> Study:
     """Gather what follows from the reports of a study for its patients.
@@ -41,6 +39,8 @@ def study_of(
         Of the page.
     failed : mapping of str to str, optional
         Name of a slide to why it failed.
+    left : sequence of str
+        Names of the slides that are neither finished nor failed.
     calibration : Calibration, optional
         What the expert is compared with, instead of the measured value.
 
@@ -50,6 +50,7 @@ def study_of(
 
     Examples
     --------
+    >>> from napari_steatosis.core.report import Measurement
     >>> found = Report("a", (Measurement("fat_area", 1.0, "mm^2", ""),
     ...                      Measurement("tissue_area", 8.0, "mm^2", "")))
     >>> study_of([found], {"a": SlideFacts("P1")}).patients[0].pooled
@@ -59,24 +60,28 @@ def study_of(
     known = {report.title: own for report, own in slides}
     measured = [pair for pair in slides if pair[1].patient]
     patients, visits = patients_of(measured), patients_of(measured, by_visit=True)
+    order = tuple(in_order(one.visit for one in visits))
     return Study(
         title,
         Reports(tuple(reports), {t: one.patient for t, one in known.items() if one.patient}),
         known,
         patients,
         visits,
+        order,
         changes_of(visits),
         compare_groups(visits or patients),
         expert_agreement(slides, calibration),
         failed or {},
-        tuple(_flags(slides, failed or {})),
+        tuple(_flags(slides, len(failed or {}), len(left))),
     )
 
 
-def _flags(slides: Slides, failed: Mapping[str, str]) -> list[str]:
+def _flags(slides: Slides, failed: int, left: int) -> list[str]:
     flags = []
     if failed:
-        flags.append(f"{_count(len(failed), 'slide')} failed and {_is(len(failed))} in no number.")
+        flags.append(f"{_count(failed, 'slide')} failed and {_is(failed)} in no number.")
+    if left:
+        flags.append(f"{_count(left, 'slide')} {_is(left)} not analysed yet.")
     alone = sum(1 for _, facts in slides if not facts.patient)
     if 0 < alone < len(slides):
         flags.append(f"{_count(alone, 'slide')} without a patient {_is(alone)} in no patient's.")
@@ -143,7 +148,7 @@ def expert_agreement(
     if len(pairs) < FEWEST:
         note += f"{_count(len(pairs), 'patient')} with both values; {FEWEST} are needed."
         return ExpertAgreement(of, expert, x, y, (), note)
-    statistics = _grades_agree(x, y) if graded else _numbers_agree(x, y)
+    statistics = grades_agree(x, y) if graded else numbers_agree(x, y)
     return ExpertAgreement(of, expert, x, y, statistics, note.strip())
 
 
@@ -171,46 +176,3 @@ def _by_tissue(own: Slides, values: Sequence[float]) -> float:
     used = [(v, t) for v, t in zip(values, tissue, strict=True) if t > 0 and math.isfinite(v)]
     total = math.fsum(t for _, t in used)
     return math.fsum(v * t for v, t in used) / total if total else math.nan
-
-
-def _numbers_agree(x: Sequence[float], y: Sequence[float]) -> tuple[Measurement, ...]:
-    return tuple(
-        Measurement(one.name, one.value, "", one.definition, (one.low, one.high), len(x))
-        for one in agreement(x, y).statistics
-    )
-
-
-def _grades_agree(x: Sequence[float], y: Sequence[float]) -> tuple[Measurement, ...]:
-    pairs = np.rint([x, y]).astype(int)
-    rows = np.random.default_rng(SEED).integers(0, len(x), (DRAWS, len(x)))
-    n, top = len(x), max(GRADES, int(pairs.max()) + 1)
-    kappa = [weighted_kappa(*pairs[:, one], grades=top) for one in rows]
-    same = [100 * float(np.mean(pairs[0, one] == pairs[1, one])) for one in rows]
-    rank = next(one for one in agreement(x, y).statistics if one.name == "spearman_rho")
-    return (
-        Measurement(
-            "weighted_kappa",
-            weighted_kappa(*pairs, grades=top),
-            "",
-            "Cohen's kappa with quadratic weights; undefined where both gave all the same grade.",
-            _middle(kappa),
-            n,
-        ),
-        Measurement(
-            "same_grade",
-            100 * float(np.mean(pairs[0] == pairs[1])),
-            "%",
-            "Share of patients with the same grade.",
-            _middle(same),
-            n,
-        ),
-        Measurement(rank.name, rank.value, "", rank.definition, (rank.low, rank.high), n),
-    )
-
-
-def _middle(drawn: Sequence[float]) -> tuple[float, float] | None:
-    sure = [one for one in drawn if math.isfinite(one)]
-    if not sure:
-        return None
-    low, high = np.percentile(sure, [2.5, 97.5])
-    return float(low), float(high)
