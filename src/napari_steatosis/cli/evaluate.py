@@ -83,7 +83,7 @@ def _show(found: list[Scores], compared: list[Compared]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from ..training.comparison_report import number, ordered
+    from ..training.comparison_report import chance, number, ordered, span
 
     first, console = found[0], Console(highlight=False)
     counts = ", ".join(f"{name} {count}" for name, count in first.counts.items())
@@ -93,9 +93,7 @@ def _show(found: list[Scores], compared: list[Compared]) -> None:
         table.add_column(one.model, justify="right")
     for name in ordered(found):
         cells = [one.values[name] for one in found]
-        table.add_row(
-            name, *(f"{number(c.value)} ({number(c.low)} to {number(c.high)})" for c in cells)
-        )
+        table.add_row(name, *(f"{number(c.value)} ({span(c.low, c.high)})" for c in cells))
     console.print(table)
     for (first_name, second_name), rows in groupby(compared, lambda row: (row.first, row.second)):
         table = Table(title=f"{first_name} less {second_name}")
@@ -103,6 +101,6 @@ def _show(found: list[Scores], compared: list[Compared]) -> None:
             table.add_column(name)
         for row in rows:
             gap = row.difference
-            span = f"{number(gap.value)} ({number(gap.low)} to {number(gap.high)})"
-            table.add_row(row.score, gap.test, span, number(gap.p), number(row.p_holm))
+            value = f"{number(gap.value)} ({span(gap.low, gap.high)})"
+            table.add_row(row.score, gap.test, value, chance(gap.p), chance(row.p_holm))
         console.print(table)

@@ -60,7 +60,7 @@ class Compared:
             "p": self.difference.p,
             "p_holm": self.p_holm,
         }
-        plain = {k: float(f"{v:.4g}") if np.isfinite(v) else None for k, v in found.items()}
+        plain = {k: float(f"{v:.6g}") if np.isfinite(v) else None for k, v in found.items()}
         named = {"first": self.first, "second": self.second, "score": self.score}
         return {**named, "test": self.difference.test, **plain, "units": self.difference.n}
 

@@ -130,7 +130,8 @@ def _html(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"number": number}
+    environment.filters |= {"number": number, "chance": chance}
+    environment.globals |= {"span": span}
     first = found[0]
     notes = list(dict.fromkeys(f"{o.model}: {note}" for o in found for note in o.notes))
     return environment.get_template("evaluation.html").render(
@@ -158,3 +159,25 @@ def number(value: float) -> str:
     ('0.123', '–')
     """
     return f"{value:.3f}" if np.isfinite(value) else "–"
+
+
+def span(low: float, high: float) -> str:
+    """Return an interval; a dash where there is none.
+
+    Examples
+    --------
+    >>> span(0.1, 0.25), span(float("nan"), float("nan"))
+    ('0.100 to 0.250', '–')
+    """
+    return f"{number(low)} to {number(high)}" if np.isfinite([low, high]).all() else "–"
+
+
+def chance(p: float) -> str:
+    """Return a probability; very small ones as such.
+
+    Examples
+    --------
+    >>> chance(0.0123), chance(1e-9)
+    ('0.012', '< 0.001')
+    """
+    return "< 0.001" if p < 0.001 else number(p)

@@ -52,7 +52,7 @@ def score_plot(found: Sequence[Scores]) -> Picture:
         axes.plot(score[0], place, "o", color=_colour(number), ms=5, label=one.model)
     axes.set_yticks(range(len(names)), [name.replace("_", " ") for name in names])
     axes.set_ylim(len(names) - 0.5, -0.5)
-    axes.set_xlim(0, 1)
+    axes.set_xlim(-0.02, 1.02)
     axes.grid(axis="x", color="#dfe3e8", lw=0.6)
     axes.set_axisbelow(True)
     _legend_above(axes, len(found))
