@@ -72,7 +72,7 @@ def test_nothing_is_in_an_empty_collection(opened):
 
 @pytest.mark.parametrize("name", ["a.geojson.gz", "a.geojson", "a.json"])
 def test_the_content_says_whether_it_is_compressed(opened, name):
-    assert len(opened(gzip.compress(json.dumps([feature(, mtime=0)]).encode()), name)) == 1
+    assert len(opened(gzip.compress(json.dumps([feature()]).encode()), name)) == 1
     assert len(opened([feature()], name)) == 1
 
 
@@ -261,7 +261,10 @@ def test_what_is_wrong_is_named_with_its_feature(opened, tmp_path, value, messag
         (b"[" * 300_000, "nested too deeply"),
         (b'{"a":' * 300_000, "nested too deeply"),
         (b"[" + b"9" * 100_000 + b"]", "digits"),
-        (gzip.compress(json.dumps([feature(, mtime=0)] * 99).encode())[:-30], "damaged or end early"),
+        (
+            gzip.compress(json.dumps([feature()] * 99).encode(), mtime=0)[:-30],
+            "damaged or end early",
+        ),
         (gzip.compress(b"[]", mtime=0)[:6] + b"\xff" * 40, "damaged or end early"),
     ],
 )
@@ -291,7 +294,7 @@ def test_a_small_file_that_unpacks_to_very_much_is_refused(opened, monkeypatch, 
     """With limits of a sixty-fourth, to be quick."""
     for limit in ("MOST_FEATURE_CHARACTERS", "UNSUSPECTED_BYTES"):
         monkeypatch.setattr(annotations, limit, getattr(annotations, limit) // 64)
-    bomb = gzip.compress(begin + filling * (5 * 2**20 // len(filling, mtime=0)), 9)
+    bomb = gzip.compress(begin + filling * (5 * 2**20 // len(filling)), 9)
     tracemalloc.start()
     with pytest.raises(CannotOpenError, match=r"more than \d+ bytes|longer than \d+ characters"):
         opened(bomb)
