@@ -42,7 +42,7 @@ class Part:
     closed: bool
 
     def region(self, plane: Plane) -> Region:
-        """Return the box of the outlines in px of a plane, cut at its edges.
+        """Return the box of the outlines in whole px of a plane, cut at its edges.
 
         Raises
         ------
@@ -52,7 +52,7 @@ class Part:
         from ..core.geometry import Region
 
         corners = plane.frame.to_px(np.concatenate(self.outlines)) + 0.5
-        low, high = np.floor(corners.min(0) + 1e-6), np.ceil(corners.max(0) - 1e-6)
+        low, high = np.rint(corners.min(0)), np.rint(corners.max(0))
         (y, x), (height, width) = low.astype(int), np.maximum(high - low, 1).astype(int)
         box = Region(y=int(y), x=int(x), height=int(height), width=int(width))
         inside = box.intersect(plane.bounds)

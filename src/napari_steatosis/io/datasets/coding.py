@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ...core.dataset import IGNORE
 from ...core.errors import BadValueError, CannotOpenError
 from .pictures import Stored, read_stored
+from .stated import stated_classes
 
 BINARY = ("tissue", "fat")
 MICRO_MACRO = ("tissue", "micro", "macro")
@@ -168,10 +169,14 @@ def coding_given(meant: Mapping[int | str, str]) -> MaskCoding:
 
 
 def find_coding(paths: Sequence[str]) -> MaskCoding:
-    """Find out how masks are coded, from some that are spread over all.
+    """Find out how masks are coded: as they state it, or from some that are spread over all.
 
     Masks that cannot be read, or are coded by colours, are left to whoever reads them.
     """
+    if paths and (classes := stated_classes(paths[0])):
+        table = {**{index: index for index in range(len(classes))}, IGNORE: IGNORE}
+        named = ", ".join(f"{index} is {name}" for index, name in enumerate(classes))
+        return MaskCoding("values", classes, table, said=f"masks say: {named}, 255 not known")
     values: set[int] = set()
     wide = False
     for count, plane in enumerate(_planes(_spread(paths)), start=1):
