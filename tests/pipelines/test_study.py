@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from html import unescape
 
 import numpy as np
 import pandas
@@ -10,7 +12,10 @@ import pytest
 
 from measured import measured
 from napari_steatosis.core.errors import BadValueError
+from napari_steatosis.core.report import RESEARCH_USE
 from napari_steatosis.core.study import SlideFacts
+from napari_steatosis.io.write import write
+from napari_steatosis.io.write_report import share
 from napari_steatosis.pipelines._manifest import read_rows
 from napari_steatosis.pipelines.slides import write_slides
 from napari_steatosis.pipelines.study import study_of
@@ -162,3 +167,42 @@ def test_a_calibration_of_something_else_is_refused():
     )
     with pytest.raises(BadValueError, match="'x_area', which 'a' does not have"):
         with_calibration(measured("a", 1.0), fitted)
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    reports, facts = trial()
+    study = study_of(reports, facts, title="A <trial>", failed={"broken": "is no slide"})
+    (path,) = write(study, tmp_path_factory.mktemp("page") / "study.html")
+    return study, path.read_text(encoding="utf-8")
+
+
+def test_the_page_of_a_study_needs_nothing_else(page):
+    _, text = page
+    assert text.count("data:image/png;base64,") == 3
+    assert not re.search(r"(src|href)\s*=\s*[\"'](?!data:)", text)
+    assert "http" not in re.sub(r"base64,[^\"]+", "", text)
+
+
+def test_the_page_of_a_study_says_what_its_tables_hold(page):
+    study, text = page
+    plain = " ".join(unescape(re.sub(r"<[^>]+>", " ", text)).split())
+    assert "A <trial>" in plain
+    assert RESEARCH_USE in plain
+    assert "broken is no slide" in plain
+    assert "Mann-Whitney U" in plain
+    for one in (*study.patients, *study.visits):
+        assert f"{share(one.pooled)} {share(one.interval[0])} to {share(one.interval[1])}" in plain
+    for change in study.changes:
+        assert (
+            f"0 → 24 {share(change.before)} {share(change.after)} {share(change.points)}" in plain
+        )
+    for statistic in study.agreement.statistics:
+        assert statistic.name in plain
+
+
+def test_a_study_of_nobody_says_so(tmp_path):
+    (path,) = write(study_of([measured("a", 1.0)], {}), tmp_path / "study.html")
+    text = path.read_text(encoding="utf-8")
+    assert "The manifest names no patient" in text
+    assert re.search(r"\bnan\b", text, re.IGNORECASE) is None

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -246,7 +248,17 @@ def _groups(
         own = [one for one in left if one.name.startswith(begins)]
         left = [one for one in left if one not in own]
         if own:
-            yield heading, own
+            yield heading, list(_without_repeats(own))
+
+
+def _without_repeats(measurements: list[Measurement]) -> Iterator[Measurement]:
+    """Say once what several in a row have in common but for a number in it."""
+    before = ""
+    for one in measurements:
+        core = re.sub(r"grade \d", "", one.definition)
+        alike = core == before and one.definition != ""
+        yield replace(one, definition="Likewise.") if alike else one
+        before = core
 
 
 def _section(heading: str, draw: Callable[[], Picture | None]) -> Section:
