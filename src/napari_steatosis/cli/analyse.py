@@ -90,11 +90,8 @@ def analyse(
     table (CSV) and outlines (GeoJSON for QuPath); for several slides also one table of all
     (slides.csv), and of their patients. The exit code is 1 if a slide failed.
     """
-    from ..core.study import SlideFacts
-    from ..pipelines.slides import read_patients, write_slides
-    from ..pipelines.study import study_of
+    from ..pipelines.slides import read_patients
 
-    fitted = opened(calibration)
     options = {
         "model": model,
         "device": device,
@@ -105,7 +102,7 @@ def analyse(
         "accept_unreadable": accept_unreadable,
         "border": border,
         "probabilities": probabilities,
-        "calibration": fitted,
+        "calibration": opened(calibration),
     }
     areas = {
         "region": (regions, region_class or ()),
@@ -125,10 +122,18 @@ def analyse(
 
         done = each_slide(slides, work, out=out, as_json=as_json)
     if done and (whose or len(slides) > 1):
-        facts = {title: SlideFacts(patient) for title, patient in whose.items()}
-        for file in write_slides(study_of(done, facts, calibration=fitted), out):
-            say.print(f"All slides: {file}", markup=False)
+        _write_together(done, out, whose)
     end(len(done), len(slides))
+
+
+def _write_together(reports: list[Report], out: Path, whose: dict[str, str]) -> None:
+    from ..core.study import SlideFacts
+    from ..pipelines.slides import write_slides
+    from ..pipelines.study import study_of
+
+    facts = {title: SlideFacts(patient) for title, patient in whose.items()}
+    for file in write_slides(study_of(reports, facts), out):
+        say.print(f"All slides: {file}", markup=False)
 
 
 def _analyse_one(
