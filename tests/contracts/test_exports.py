@@ -42,8 +42,18 @@ def check_equal(model: Model, again: Model, *sides: tuple[int, int]) -> None:
         assert np.abs(again.predict(tiles) - model.predict(tiles)).max() < 1e-4
 
 
-@pytest.mark.parametrize("row", MODELS)
-@pytest.mark.parametrize("to", ["torchscript", "onnx"])
+OFTEN = ("droplet-net", "valid-unet", "smp", "timm", "fibrosis-hue")
+"""Rows whose ONNX is made in every run; that of the others takes a minute or more each."""
+
+
+def cases():
+    for row in MODELS:
+        yield pytest.param(row, "torchscript")
+        marks = () if row in OFTEN else (pytest.mark.slow,)
+        yield pytest.param(row, "onnx", marks=marks)
+
+
+@pytest.mark.parametrize(("row", "to"), cases())
 def test_every_architecture_is_equal_in_another_format(row: str, to: str, tmp_path: Path) -> None:
     if to == "onnx":
         for package in ("onnx", "onnxruntime", "onnxscript"):
