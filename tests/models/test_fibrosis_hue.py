@@ -28,6 +28,7 @@ def made(**parameters):
         tile_px=256,
         halo_px=0,
         stain="Masson trichrome",
+        modality="brightfield",
         parameters=parameters,
     )
     return TorchModel(build("fibrosis-hue", **parameters), spec, device="cpu", precision="fp32")
@@ -61,6 +62,8 @@ def test_collagen_of_a_slide_is_measured(tmp_path):
     assert "not a stage" in report["fibrosis_area_fraction"].definition
     with pytest.raises(UnknownNameError, match="fat"):
         st.measure(prediction)
+    analysed = st.analyse(slide_of(rgb, 0.5), model=str(tmp_path / "trichrome"), device="cpu")
+    assert analysed["fibrosis_area_fraction"].value == pytest.approx(20, abs=1)
 
 
 @pytest.mark.parametrize(

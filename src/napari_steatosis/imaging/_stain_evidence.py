@@ -82,10 +82,13 @@ class Judge:
         Of the slide.
     stain : float
         Difference of optical density between the channels from which a pixel is stained.
+    he : bool
+        Whether the stain is H&E; of any other, no colour is foreign.
     """
 
     light: Light
     stain: float
+    he: bool = True
 
     @cached_property
     def steps(self) -> NDArray[np.uint8]:
@@ -107,6 +110,8 @@ class Judge:
         stained = (colour >= least) & lit & ~_green_ink(red, green, blue)
         usual = least if self.light.usual is None else 100 * self.light.usual[2]
         mostly = stained & (colour >= max(least, round(usual / 2)))
+        if not self.he:
+            return stained, mostly, np.zeros(stained.shape, bool)
         return stained, mostly, _pen(red, green, blue) | self._fold(red, green)
 
     def _fold(self, red: NDArray[np.uint8], green: NDArray[np.uint8]) -> NDArray[np.bool_]:

@@ -54,6 +54,8 @@ class TissueRule:
         White places with the area of a circle of this diameter, or more, are lumina, um.
     piece_um : float
         Pieces of tissue with less than the area of a circle of this diameter are dirt, um.
+    he : bool
+        Whether the stain is H&E. Of any other, no colour is taken for felt pen or a fold.
 
     Examples
     --------
@@ -66,13 +68,14 @@ class TissueRule:
     gap_um: float = 16.0
     lumen_um: float = 55.0
     piece_um: float = 70.0
+    he: bool = True
 
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():
             if name == "sensitivity":
                 if not 0 <= value <= 1:
                     raise BadValueError(f"sensitivity must lie in 0 to 1, got {value}.")
-            elif not value > 0:
+            elif name != "he" and not value > 0:
                 raise BadValueError(f"{name} must be positive, got {value}.")
 
     @property
@@ -201,7 +204,7 @@ def tissue_steps(
         shape = (-(-fine.height // (near * step)), -(-fine.width // (near * step)))
         made["reason"] = "the slide is dark all over: not a stained section in bright light"
         return Mask(np.zeros(shape, bool), frame, made)
-    look = Look(fine, near, Judge(light, rule.stain), rule.gap_um)
+    look = Look(fine, near, Judge(light, rule.stain, rule.he), rule.gap_um)
     seen = yield from closed_map(look)
     values = _without_lumina(seen, rule.lumen_um, grain.mean_um_per_px)
     drop_small(values, np.pi / 4 * rule.piece_um**2 / grain.um2_per_px)
@@ -242,7 +245,8 @@ def _provenance(slide: Slide, rule: TissueRule, light: Light) -> dict[str, Any]:
     return {
         "method": "find_tissue",
         "version": VERSION,
-        **{name: float(value) for name, value in asdict(rule).items()},
+        **{name: float(value) for name, value in asdict(rule).items() if name != "he"},
+        **({} if rule.he else {"he": False}),
         "stain": rule.stain,
         "white": [round(value, 2) for value in light.white],
         "slide": {

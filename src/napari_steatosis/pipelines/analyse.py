@@ -171,7 +171,7 @@ def analyse_steps(
         the last two are missing and the store can be resumed. Before `Began` a run is stopped
         by closing the generator, which comes back here several times a second.
     """
-    from ..quantify import measure
+    from ..quantify import measure, measure_fibrosis
     from ..quantify._calibrated import with_calibration
 
     slide = request.slide
@@ -187,7 +187,8 @@ def analyse_steps(
     if should_stop():
         return
     yield Stage("Measuring")
-    report = measure(prediction)
+    of_collagen = "collagen" in prediction.classes
+    report = measure_fibrosis(prediction) if of_collagen else measure(prediction)
     flags = (
         *report.flags,
         *quality_flags(slide, within, model.spec),
@@ -229,7 +230,7 @@ def prepared(request: Request, client: Any) -> Generator[Stage | Share, None, Pr
         model = model_on(client, model)
     if request.tissue is None:
         yield Stage("Finding tissue")
-        within = yield from tissue_shares(request.slide)
+        within = yield from tissue_shares(request.slide, he=model.spec.modality.endswith("he"))
     else:
         within = request.tissue
     asked = method_of(request.slide, model.spec, request.stain)
@@ -245,8 +246,8 @@ def prepared(request: Request, client: Any) -> Generator[Stage | Share, None, Pr
     return model, within, stain
 
 
-def tissue_shares(slide: Slide) -> Generator[Share, None, Mask]:
-    """Find the tissue of a slide, and say which share of it was looked at.
+def tissue_shares(slide: Slide, *, he: bool = True) -> Generator[Share, None, Mask]:
+    """Find the tissue of a slide, and say which share of it was looked at; `he` if it is H&E.
 
     Yields
     ------
@@ -256,10 +257,10 @@ def tissue_shares(slide: Slide) -> Generator[Share, None, Mask]:
     -------
     Mask
     """
-    from ..imaging.tissue import tissue_steps
+    from ..imaging.tissue import TissueRule, tissue_steps
 
     said = time.monotonic()
-    with closing(tissue_steps(slide)) as steps:
+    with closing(tissue_steps(slide, TissueRule(he=he))) as steps:
         while True:
             try:
                 done = next(steps)

@@ -47,7 +47,7 @@ def detections(
     numbers, count = labelled(found)
     iou, true_px, _ = droplet_overlaps(found, truth)
     sure = np.asarray(mean(chance, numbers, np.arange(1, count + 1)), float).reshape(count)
-    return Detections(sure, (iou > 0.5).any(0), len(true_px))
+    return Detections(sure, np.asarray((iou > 0.5).any(0)), len(true_px))
 
 
 def average_precision(tiles: Sequence[Detections], times: NDArray[np.int64] | None = None) -> float:

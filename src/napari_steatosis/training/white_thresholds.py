@@ -23,7 +23,7 @@ class WhiteRoc:
     Parameters
     ----------
     fat, other : (256, 256) int64
-        Pixels of fat, and all others, by saturation (in 255ths, rounded up) and value.
+        Pixels of fat, and all others, by saturation (in parts of 255, rounded up) and value.
     """
 
     fat: NDArray[np.int64]
@@ -146,7 +146,7 @@ def otsu_white(image: NDArray[np.uint8], rule: CandidateRule | None = None) -> C
 def _saturation_and_value(
     image: NDArray[np.uint8],
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Return HSV saturation, rounded up, and value of each pixel, in 255ths."""
+    """Return HSV saturation, rounded up, and value of each pixel, in parts of 255."""
     red, green, blue = np.moveaxis(image, -1, 0)
     value = np.maximum(np.maximum(red, green), blue)
     chroma = (value - np.minimum(np.minimum(red, green), blue)).astype(np.int64)

@@ -46,7 +46,7 @@ def test_a_manifest_may_use_other_words(tmp_path: Path):
     ("text", "said"),
     [
         ("tile,mask\na.png,\n", "no column path; it has: tile, mask"),
-        ("path,pateint\na.png,1\n", "'pateint'. Is 'patient' meant"),
+        ("path,patientx\na.png,1\n", "'patientx'. Is 'patient' meant"),
         ("path,path\na.png,1\n", "'path' twice"),
         ("path,score\na.png,high\nb.png,\n,3\n", r"line 2: a.png: score is 'high'.*\n.*line 4"),
         ("path,mpp\na.png,-1\n", "mpp is -1"),

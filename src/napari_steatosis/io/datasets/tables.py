@@ -55,7 +55,7 @@ def meant_by(names: Sequence[str], spellings: Mapping[str, str], path: str) -> d
     Raises
     ------
     BadValueError
-        Where a name is nearly a known one (``pateint``).
+        Where a name is nearly a known one (``patientx``).
     """
     found: dict[str, str] = {}
     for name in names:

@@ -101,7 +101,7 @@ class Neighbourhood:
         side = self._side
         height, width = values.shape
         rows, columns = np.arange(0, height, side), np.arange(0, width, side)
-        kind = np.int64 if values.dtype.kind in "bui" else np.float64
+        kind = np.int64 if values.dtype.kind in ("b", "u", "i") else np.float64
         across = np.add.reduceat(values, columns, axis=1, dtype=kind)
         return np.add.reduceat(across, rows, axis=0).astype(np.float64)
 
