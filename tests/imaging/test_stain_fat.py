@@ -56,6 +56,7 @@ def tiles(shared_data: Path) -> list[NDArray[np.uint8]]:
 def test_the_model_finds_as_much_fat_in_real_tiles(
     method: str, tiles: list[NDArray[np.uint8]]
 ) -> None:
+    pytest.importorskip("torch")
     model = st.load_model("steatosis-he", device="cpu")
     after = [normalised(slide_of(tile, 0.5), tile, method) for tile in tiles]
     fat = [
