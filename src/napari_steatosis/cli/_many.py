@@ -92,7 +92,9 @@ def masks_of(slide: Slide, areas: Areas) -> dict[str, Any]:
 def print_report(path: Path, report: Report, as_json: bool) -> None:
     """Print the numbers of a slide, what must be known before using them, and the notice."""
     if as_json:
-        typer.echo(json.dumps({"slide": str(path), **report.to_json()}))
+        from ..io.write_table import plain
+
+        typer.echo(json.dumps(plain({"slide": str(path), **report.to_json()})))
         return
     typer.echo(str(path))
     for measurement in report.measurements:

@@ -132,13 +132,16 @@ class Shown:
         if state.error:
             say.print(f"{state.row.path}: failed. {state.error}", style="red", markup=False)
         elif state.report is not None:
-            fat = state.report["fat_area_fraction"]
+            first = state.report.measurements[0]
             earlier = " (finished before)" if state.state == "kept" else ""
-            say.print(f"{state.row.path}: fat area fraction {fat}{earlier}", markup=False)
+            said = f"{first.name.replace('_', ' ')} {first}{earlier}"
+            say.print(f"{state.row.path}: {said}", markup=False)
         if self._as_json:
+            from ..io.write_table import plain
+
             values: dict[str, Any] = {"slide": str(state.row.path), "state": state.state}
             values |= {"error": state.error} if state.error else {}
-            typer.echo(json.dumps(values | _plain(state)))
+            typer.echo(json.dumps(plain(values | _reported(state))))
 
     def _table(self) -> Table:
         from rich.table import Table
@@ -155,7 +158,7 @@ class Shown:
         return table
 
 
-def _plain(state: SlideState) -> dict[str, Any]:
+def _reported(state: SlideState) -> dict[str, Any]:
     return {} if state.report is None else state.report.to_json()
 
 

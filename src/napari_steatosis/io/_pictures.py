@@ -145,7 +145,7 @@ def sizes(report: Report) -> Picture | None:
         axes.tick_params(labelsize=7, colors=QUIET)
         axes.spines[["top", "right"]].set_visible(False)
         axes.set_xlim(0, end)
-    left.legend(frameon=False, fontsize=8, labelcolor=INK)
+    left.legend(frameon=False, fontsize=8, labelcolor=INK, loc="upper right")
     return picture_of(
         figure,
         f"Equivalent diameter of {len(diameter):,} droplets, by number (left) and by area (right). "

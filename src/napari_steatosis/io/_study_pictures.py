@@ -64,7 +64,7 @@ def visits_picture(visits: Sequence[PatientFat], order: Sequence[str]) -> Pictur
         if name:
             axes.plot([], [], "o-", color=COLOURS[place % len(COLOURS)], lw=1.1, ms=4, label=name)
     if any(groups):
-        axes.legend(frameon=False, fontsize=8, labelcolor=INK)
+        axes.legend(frameon=False, fontsize=8, labelcolor=INK, loc="upper right")
     axes.set_xticks(range(len(order)), order)
     axes.set_xlim(-0.3, len(order) - 0.7)
     axes.set_ylim(bottom=0)
@@ -88,7 +88,7 @@ def agreement_picture(found: ExpertAgreement) -> Picture | None:
         panels[0].plot(ends, line, color=COLOURS[1], lw=1.1, label="fitted line")
     _points(panels[0], x, y)
     if alike:
-        panels[0].legend(frameon=False, fontsize=7, labelcolor=INK)
+        panels[0].legend(frameon=False, fontsize=7, labelcolor=INK, loc="upper left")
     _plain(panels[0], found.expert.replace("_", " "), found.of.replace("_", " "))
     caption = "measured over expert, a point per patient (larger where several fall together)."
     if not alike:
