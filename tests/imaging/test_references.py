@@ -106,8 +106,10 @@ def test_what_is_no_reference_is_refused(
 def test_files_that_cannot_be_read_or_written(tmp_path: Path) -> None:
     with pytest.raises(CannotOpenError, match=r"none\.json: cannot be read"):
         fit_stain(stronger(1.0), reference="none.json")
+    taken = tmp_path / "file"
+    taken.write_text("")
     with pytest.raises(CannotOpenError, match="cannot be written"):
-        REFERENCES["he"].save(tmp_path / "no" / "one.json")
+        REFERENCES["he"].save(taken / "he.json")  # a file stands where a folder should
     (tmp_path / "text.json").write_text("hello")
     with pytest.raises(BadValueError, match="not JSON"):
         Reference.open(tmp_path / "text.json")

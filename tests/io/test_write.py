@@ -3,8 +3,9 @@ from __future__ import annotations
 import pytest
 
 from napari_steatosis.core.errors import BadValueError, CannotOpenError, UnknownNameError
+from napari_steatosis.core.replacing import replacing
 from napari_steatosis.core.report import Measurement, Report
-from napari_steatosis.io.write import WRITERS, replacing, write, written_by
+from napari_steatosis.io.write import WRITERS, write, written_by
 
 REPORT = Report("slide", (Measurement("fat_area", 0.25, "mm^2", "Area of fat."),))
 

@@ -27,7 +27,6 @@ KEY = "annotation"
 """In the metadata of a labels layer: the `Ground` that it is painted on."""
 
 MOST_MPX = 16.0
-BLOCK_PX = 512
 BRUSH_PX = 10
 OPACITY = 0.5
 FIRST_ALPHA = "60"
@@ -149,43 +148,22 @@ def beginning(ground: Ground, model: str | None) -> Steps:
 
     def steps(should_stop: Callable[[], bool]) -> Iterator[float | NDArray[np.uint8]]:
         region = ground.region
-        labels = np.zeros((region.height, region.width), np.uint8)
-        if model is not None:
-            yield from _found(ground, model, labels)
-        yield labels
+        if model is None:
+            yield np.zeros((region.height, region.width), np.uint8)
+            return
+        from ..models import load_model
+        from ..pipelines.region_labels import region_labels
+
+        loaded = load_model(model)
+        spec = loaded.spec
+        if spec.task != "segmentation" or spec.classes != ground.classes:
+            raise BadValueError(
+                f"The model {model} is for {spec.task} of {', '.join(spec.classes)}; the classes "
+                f"here are {', '.join(ground.classes)}. Name them alike, or begin with nothing."
+            )
+        yield (yield from region_labels(ground.plane, region, loaded, should_stop=should_stop))
 
     return steps
-
-
-def _found(ground: Ground, name: str, labels: NDArray[np.uint8]) -> Iterator[float]:
-    from ..core.geometry import Region
-    from ..models import load_model
-    from ..pipelines._stain import stain_for
-
-    model, region = load_model(name), ground.region
-    spec = model.spec
-    if spec.task != "segmentation" or spec.classes != ground.classes:
-        raise BadValueError(
-            f"The model {name} is for {spec.task} of {', '.join(spec.classes)}; the classes here "
-            f"are {', '.join(ground.classes)}. Name them alike, or begin with nothing."
-        )
-    stain = stain_for(ground.slide, spec)
-    places = [
-        Region(y=y, x=x, height=BLOCK_PX, width=BLOCK_PX)
-        for y in range(region.y, region.y_end, BLOCK_PX)
-        for x in range(region.x, region.x_end, BLOCK_PX)
-    ]
-    step = spec.multiple_px
-    halo = -(-spec.halo_px // step) * step
-    side = -(-(BLOCK_PX + 2 * halo) // step) * step
-    for number, place in enumerate(places, start=1):
-        seen = Region(y=place.y - halo, x=place.x - halo, height=side, width=side)
-        rgb = ground.plane.read(seen)
-        chance = model.predict((rgb if stain is None else stain.apply(rgb))[None])[0]
-        kept = place.intersect(region)
-        assert kept is not None
-        labels[kept.within(region)] = chance.argmax(0)[kept.within(seen)] + 1
-        yield number / len(places)
 
 
 def marks_of(points: Any, labels: napari.layers.Labels) -> Any:

@@ -18,6 +18,7 @@ from .errors import BadValueError
 from .geometry import Region
 from .manifest_rows import COLUMNS, EXTRA_COLUMNS, row_of
 from .marks import Marks
+from .replacing import replacing
 
 IGNORE = 255
 """Value of a mask where nobody said what there is: in no loss and in no score."""
@@ -366,12 +367,13 @@ class Dataset:
             )
         rows = self.rows(target.absolute().parent)
         names = [*COLUMNS, *(name for name in EXTRA_COLUMNS if any(row[name] for row in rows))]
-        part = target.with_name(f".{target.name}.{os.getpid()}.part")
-        with part.open("w", newline="", encoding="utf-8") as stream:
+        with (
+            replacing(target, overwrite=True) as part,
+            part.open("w", newline="", encoding="utf-8") as stream,
+        ):
             table = csv.DictWriter(stream, names, extrasaction="ignore", lineterminator="\n")
             table.writeheader()
             table.writerows(rows)
-        part.replace(target)
         return target
 
     @property

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..core.errors import BadValueError, CannotOpenError, UnknownNameError
+from ..core.replacing import replacing
 
 Vector = tuple[float, ...]
 
@@ -81,7 +82,8 @@ class Reference:
         place = Path(path)
         text = json.dumps({"stain_reference": 1, **asdict(self)}, indent=1, allow_nan=False)
         try:
-            place.write_text(text + "\n", encoding="utf-8")
+            with replacing(place, overwrite=True) as part:
+                part.write_text(text + "\n", encoding="utf-8")
         except OSError as error:
             raise CannotOpenError(f"{place}: cannot be written ({error}).") from error
         return place

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from ..core.errors import UnknownNameError
 from ..core.geometry import Region
 from ..core.heat_map import HeatMap
+from ..core.replacing import replacing
 from ..core.slide import Slide
 from ..core.snapshot import Snapshot
 from ._snapshot.overlay import LegendEntry
 from ._snapshot.page import page
-from .write import replacing
 from .write_snapshot import picture, save_page
 
 OPACITY = 0.9

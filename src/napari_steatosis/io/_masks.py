@@ -15,8 +15,8 @@ from ..core.errors import BadValueError, CannotOpenError
 from ..core.geometry import Frame
 from ..core.label_image import LabelImage
 from ..core.mask import Mask
+from ..core.replacing import replacing
 from ..core.slide import Slide
-from .write import replacing
 
 NAME = "tissue"
 COLOUR = (60, 140, 60)

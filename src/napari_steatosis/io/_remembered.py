@@ -12,8 +12,8 @@ from pathlib import Path
 from platformdirs import user_data_path
 
 from ..core.errors import CannotOpenError
+from ..core.replacing import replacing
 from ..core.slide import Slide
-from .write import replacing
 
 SUFFIX = ".scale.json"
 

@@ -12,11 +12,11 @@ from pathlib import Path
 
 from ..core.annotation import Annotations
 from ..core.mask import Mask
+from ..core.replacing import replacing
 from ..core.report import Report
 from ._geojson.encode import FOOT, HEAD, SEPARATOR, encoded
 from ._geojson.report_outlines import outlined
 from ._masks import annotations_of_mask
-from .write import replacing
 
 BATCH = 1000
 GZIP_LEVEL = 5

@@ -19,10 +19,10 @@ from ..core.errors import BadValueError
 from ..core.geometry import Frame, Region
 from ..core.label_image import LabelImage
 from ..core.prediction import Prediction
+from ..core.replacing import replacing
 from ..core.slide import Slide
 from ._finest import Finest, label_type
 from ._tiff.pyramid import level_shapes, raw_bytes, tile_count, write_levels
-from .write import replacing
 
 CLASSIC_BYTES = 2**32 - 2**26
 """A file that could become larger is written as BigTIFF."""

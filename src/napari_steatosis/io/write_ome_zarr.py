@@ -18,6 +18,7 @@ from ..core.grid import Grid
 from ..core.label_image import LabelImage
 from ..core.mask import Mask
 from ..core.prediction import Prediction
+from ..core.replacing import replacing
 from ..core.slide import Slide
 from ._finest import Finest, label_type
 from ._masks import labels_of_mask
@@ -31,7 +32,6 @@ from ._ngff.metadata import (
 )
 from ._ngff.place import place_of_labels
 from ._store import FORMAT
-from .write import replacing
 
 OnBlock = Callable[[int, int], None]
 

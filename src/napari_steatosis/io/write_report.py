@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from ..core.errors import UnreadableRegionError
+from ..core.replacing import replacing
 from ..core.report import RESEARCH_USE, Measurement, Report
 from ..core.study import ExpertAgreement, Study
 from ._pictures import Picture, examples, overview, sizes
-from .write import replacing
 
 GROUPS = (
     (

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from ..core.geometry import Frame, Region
 from ..core.plane import Plane
+from ..core.replacing import replacing
 from ..core.snapshot import Snapshot
 from ._snapshot.overlay import LegendEntry, Overlay
 from ._snapshot.page import page
-from .write import replacing
 
 BLOCK_PX = 8_000_000
 """Pixels of the file that are read at once."""

@@ -9,10 +9,10 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..core.replacing import replacing
 from ..core.report import RESEARCH_USE, Report, Reports
 from ..core.study import ExpertAgreement, Study
 from ._tables import tables_of, unit_of
-from .write import replacing
 
 if TYPE_CHECKING:
     from pandas import DataFrame, Series

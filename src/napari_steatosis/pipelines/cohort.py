@@ -13,9 +13,10 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from ..core.errors import BadValueError, CannotOpenError, SteatosisError, StoreBusyError
+from ..core.replacing import replacing
 from ..core.report import Report
 from ..core.study import SlideFacts
-from ..io.write import replacing, write
+from ..io.write import write
 from ..models._threads import threads
 from ._cohort_pool import run_rows
 from ._cohort_process import Settings, SlideState

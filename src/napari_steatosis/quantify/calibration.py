@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..core.errors import BadValueError, CannotOpenError
+from ..core.replacing import replacing
 from .agreement import Agreement, agreement, weighted_kappa
 
 Kind = Literal["linear", "isotonic", "grade"]
@@ -105,9 +106,8 @@ class Calibration:
     def save(self, path: str | Path) -> Path:
         """Write it as JSON, whole or not at all."""
         path = Path(path)
-        part = path.with_name(path.name + ".part")
-        part.write_text(json.dumps(self.to_json(), indent=1) + "\n", encoding="utf-8")
-        part.replace(path)
+        with replacing(path, overwrite=True) as part:
+            part.write_text(json.dumps(self.to_json(), indent=1) + "\n", encoding="utf-8")
         return path
 
     @classmethod

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from .. import __version__
+from ..core.replacing import replacing
 from ..core.report import RESEARCH_USE
 from ..io._pictures import Picture
-from ..io.write import replacing
 from .compare import Compared
 from .evaluation import Scores
 from .evaluation_plots import pictures_of

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from .. import __version__
 from ..core.dataset import IGNORE, Dataset, Finding, Sample
 from ..core.errors import SteatosisError
+from ..core.replacing import replacing
 from ..core.report import RESEARCH_USE
 from ..core.splits import IMAGE_LEVEL
-from ..io.write import replacing
 from .hepass_rules import ORDER
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from ...core.dataset import IGNORE
 from ...core.errors import BadValueError
 from ...core.manifest_rows import COLUMNS
 from ...core.marks import Marks
-from ..write import replacing
+from ...core.replacing import replacing
 from .manifest import NAME, SPELLINGS
 from .stated import note_of, stated_classes
 from .tables import Rows, meant_by, read_table

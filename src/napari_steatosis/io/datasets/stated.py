@@ -31,5 +31,5 @@ def stated_classes(path: str) -> tuple[str, ...] | None:
         with Image.open(io.BytesIO(read_bytes(path))) as image:
             about = json.loads(image.info.get(NOTE, "null"))
         return tuple(about["classes"]) if about["ignore"] == IGNORE else None
-    except Exception:  # whoever reads its pixels says what is wrong with it
+    except (OSError, ValueError, KeyError, TypeError, SyntaxError):  # told when it is read
         return None
