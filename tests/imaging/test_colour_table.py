@@ -51,7 +51,34 @@ def test_a_colour_is_computed_once() -> None:
     table.apply(pixels)
     asked = colours.asked
     table.apply(np.concatenate([pixels] * 5))
-    assert colours.asked == asked == len(pixels)
+    assert colours.asked == asked == len(np.unique(pixels, axis=0))
+
+
+def test_colours_that_come_late_are_computed_once() -> None:
+    colours = Rotated()
+    noise = np.random.default_rng(4).integers(0, 256, (3 * CHUNK, 3), np.uint8)
+    pixels = np.concatenate([np.full((5 * CHUNK, 3), 200, np.uint8), noise, noise[::-1], noise])
+    found = ColourTable(colours).apply(pixels)
+    assert (found == (pixels[:, [2, 0, 1]] ^ np.uint8(0x5A))).all()
+    assert colours.asked == len(np.unique(pixels, axis=0))
+
+
+class Failing(Rotated):
+    """Fails once."""
+
+    def exact(self, rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        if not self.asked:
+            self.asked = 1
+            raise MemoryError
+        return super().exact(rgb)
+
+
+def test_a_failure_leaves_nothing_wrong_in_the_table() -> None:
+    table = ColourTable(Failing())
+    pixels = np.random.default_rng(5).integers(0, 256, (2 * CHUNK, 3), np.uint8)
+    with pytest.raises(MemoryError):
+        table.apply(pixels)
+    assert (table.apply(pixels) == (pixels[:, [2, 0, 1]] ^ np.uint8(0x5A))).all()
 
 
 def test_threads_share_a_table() -> None:
