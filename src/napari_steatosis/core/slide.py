@@ -274,7 +274,16 @@ class Slide:
             height=int(np.ptp(rows)) + 1,
             width=int(np.ptp(columns)) + 1,
         )
-        return np.ascontiguousarray(self.read(box, level)[rows - box.y][:, columns - box.x])
+        pixels = self.read(box, level).take(rows - box.y, axis=0)
+        out = np.empty((region.height, region.width, 3), np.uint8)
+        inside = (np.arange(region.x, region.x_end) == columns).nonzero()[0]
+        if len(inside):  # most columns lie side by side as they are: moved at once
+            first, end = int(inside[0]), int(inside[-1]) + 1
+            x = int(columns[first]) - box.x
+            out[:, first:end] = pixels[:, x : x + end - first]
+        outside = np.setdiff1d(np.arange(region.width), inside)
+        out[:, outside] = pixels[:, columns[outside] - box.x]
+        return out
 
 
 def mirrored(index: NDArray[np.int64], length: int) -> NDArray[np.int64]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,8 +61,7 @@ def _streamed(plan: Plan, block: Block, stream: Stream) -> Iterator[list[StoredT
     inner = _inner(plan, block, row)
     rows = Rows(first=outer.y)
     most = stream.rows_at_a_time(outer.width)
-    for band in _bands(outer):
-        rgb = _pixels(plan, band)
+    for band, rgb in _read_ahead(plan, outer):
         count = -(-len(rgb) // -(-len(rgb) // most))  # pushes of equal height
         for y in range(0, len(rgb), count):
             part = rgb[y : y + count]
@@ -72,6 +73,17 @@ def _streamed(plan: Plan, block: Block, stream: Stream) -> Iterator[list[StoredT
             yield _stored(plan, block.tiles_of(row), inner, rows.take(inner.y, inner.y_end))
             row += 1
             inner = _inner(plan, block, row) if row < block.rows else inner
+
+
+def _read_ahead(plan: Plan, outer: Region) -> Iterator[tuple[Region, NDArray[np.uint8]]]:
+    """Read each band of rows while the network computes the one before."""
+    with ThreadPoolExecutor(1, "read") as reader:
+        coming = ((band, reader.submit(_pixels, plan, band)) for band in _bands(outer))
+        band, reading = next(coming)
+        for following in chain(coming, [None]):
+            yield band, reading.result()
+            if following is not None:
+                band, reading = following
 
 
 def _bands(outer: Region) -> Iterator[Region]:
