@@ -18,8 +18,7 @@ from ..core.prediction import Prediction
 from ..core.report import Columns
 from ..core.slide import Slide
 from ..io._probability_pyramid import quantised
-from ..quantify._patches import Patch
-from ..quantify._seams import SeamJoiner, bands, label_band
+from ..quantify._seams import components
 from ..quantify._shapes import Shapes, shapes_of
 from ._tiles import class_values
 from .segment import segment
@@ -249,15 +248,8 @@ def _table(prediction: Prediction) -> Columns:
 
 
 def _places(prediction: Prediction, value: int) -> Iterator[Shapes]:
-    classes = prediction.levels[0]
-    joiner = SeamJoiner(classes.shape[1])
-
-    def summed(part: Patch | Shapes) -> Shapes:
-        return part if isinstance(part, Shapes) else shapes_of(part)
-
-    for y, band in bands(classes, ROWS_PX):
-        yield from map(summed, label_band(band, y, value, joiner=joiner, block_px=4 * ROWS_PX))
-    yield from map(summed, joiner.finish())
+    for part in components(prediction.levels[0], value, rows_px=ROWS_PX):
+        yield part if isinstance(part, Shapes) else shapes_of(part)
 
 
 def _sampled(

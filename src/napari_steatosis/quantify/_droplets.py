@@ -13,7 +13,8 @@ from ..core.geometry import Frame
 from ..core.prediction import Array
 from ..core.report import Columns
 from ._patches import Patch, Sheet
-from ._seams import SeamJoiner, bands, label_band
+from ._runs import Runs
+from ._seams import components
 from ._shapes import Shapes, shapes_of
 from ._split import split_touching
 
@@ -52,7 +53,7 @@ class DropletRule:
 SMALLEST_CLUMP_PX = 18
 """A smaller one cannot be split: either part must reach two pixels deep, which takes nine."""
 
-Found = tuple[Patch | None, Shapes]
+Found = tuple[Runs | None, Shapes]
 """Some droplets: their pixels (None for one too large to be held) and their sums."""
 
 
@@ -84,37 +85,24 @@ def find_droplets(
     Found
         In no particular order.
     """
-    joiner, clumps = SeamJoiner(classes.shape[1]), Sheet()
-
-    def sort_out(patch: Patch) -> Iterator[Found]:
-        shapes = shapes_of(patch)
+    clumps = Sheet()
+    for part in components(classes, value, rows_px=block_px, seen=seen):
+        if isinstance(part, Shapes):
+            yield None, part
+            continue
+        shapes = shapes_of(part)
         clumped = shapes.roundness(frame) < CLUMP_ROUNDNESS
         clumped &= shapes.area >= SMALLEST_CLUMP_PX
-        for index in np.flatnonzero(clumped).tolist():
-            for sheet in clumps.add(patch.cut(index)):
-                yield _taken_apart(sheet)
+        if clumped.any():
+            yield from map(_taken_apart, clumps.add(part.only(clumped)))
         if not clumped.all():
-            yield patch.only(~clumped), shapes[~clumped]
-
-    def take(parts: Iterator[Patch | Shapes]) -> Iterator[Found]:
-        for part in parts:
-            if isinstance(part, Shapes):
-                yield None, part
-            else:
-                yield from sort_out(part)
-
-    for y, band in bands(classes, block_px):
-        if seen is not None:
-            seen(y, band[1:-1, 1:-1])
-        yield from take(label_band(band, y, value, joiner=joiner, block_px=4 * block_px))
-    yield from take(joiner.finish())
-    for sheet in clumps.flush():
-        yield _taken_apart(sheet)
+            yield part.only(~clumped), shapes[~clumped]
+    yield from map(_taken_apart, clumps.flush())
 
 
 def _taken_apart(sheet: Patch) -> Found:
-    patch, split = split_touching(sheet)
-    return patch, shapes_of(patch, split)
+    runs, split = split_touching(sheet)
+    return runs, shapes_of(runs, split)
 
 
 def droplet_table(shapes: Shapes, frame: Frame, rule: DropletRule) -> Columns:

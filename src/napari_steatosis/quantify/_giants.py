@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from ._patches import Cutout
+from ._runs import Runs
 from ._shapes import Shapes
 
 
@@ -35,26 +37,6 @@ class GiantSums:
     sum_xx: int
     sum_xy: int
     edge: bool
-
-    @classmethod
-    def of(cls, piece: Cutout) -> GiantSums:
-        """Sum up one piece."""
-        rows, columns = np.nonzero(piece.pixels)
-        n, y0, x0 = len(rows), piece.y, piece.x
-        y, x = int(rows.sum()), int(columns.sum())
-        yy, xx = int((rows * rows).sum()), int((columns * columns).sum())
-        xy = int((rows * columns).sum())
-        return cls(
-            first=(y0 + int(rows[0]), x0 + int(columns[0])),
-            x=x0 + int(columns.min()),
-            area=n,
-            sum_y=y + n * y0,
-            sum_x=x + n * x0,
-            sum_yy=yy + 2 * y0 * y + n * y0 * y0,
-            sum_xx=xx + 2 * x0 * x + n * x0 * x0,
-            sum_xy=xy + x0 * y + y0 * x + n * y0 * x0,
-            edge=bool((piece.pixels == 2).any()),
-        )
 
     def __add__(self, other: GiantSums) -> GiantSums:
         return GiantSums(
@@ -90,3 +72,44 @@ class GiantSums:
             split=np.array([False]),
             whole=np.array([False]),
         )
+
+
+def sums_of(runs: Runs, which: NDArray[np.bool_]) -> Iterator[tuple[int, GiantSums]]:
+    """Yield the number and the sums of some components; of those that have runs.
+
+    Parameters
+    ----------
+    runs : Runs
+        With n components.
+    which : (n,) bool
+        Those to be summed up.
+    """
+    own = np.flatnonzero(which[runs.label])
+    own = own[np.argsort(runs.label[own], kind="stable")]
+    label = runs.label[own]
+    for part in np.split(own, np.flatnonzero(np.diff(label)) + 1) if len(own) else ():
+        yield int(runs.label[part[0]]), _summed(runs, part)
+
+
+def _summed(runs: Runs, part: NDArray[np.int64]) -> GiantSums:
+    y0, x0 = int(runs.y[part[0]]), int(runs.x[part].min())
+    row = runs.y[part].astype(np.int64) - y0
+    low, high = (column[part].astype(np.int64) - x0 for column in (runs.x, runs.x_end))
+    n = high - low
+    x_of_row = n * (low + high - 1) // 2
+    squares = (high - 1) * high * (2 * high - 1) // 6 - (low - 1) * low * (2 * low - 1) // 6
+    area, y, x, yy, xx, xy = (
+        sum(values.tolist())
+        for values in (n, n * row, x_of_row, n * row * row, squares, x_of_row * row)
+    )
+    return GiantSums(
+        first=(y0, int(runs.x[part[0]])),
+        x=x0,
+        area=area,
+        sum_y=y + area * y0,
+        sum_x=x + area * x0,
+        sum_yy=yy + 2 * y0 * y + area * y0 * y0,
+        sum_xx=xx + 2 * x0 * x + area * x0 * x0,
+        sum_xy=xy + x0 * y + y0 * x + area * y0 * x0,
+        edge=bool(runs.edge[part].any()),
+    )

@@ -12,7 +12,7 @@ from ..core.prediction import Prediction
 from ..core.report import Columns, Outline
 from ._droplets import find_droplets
 from ._evidence import FAT
-from ._patches import Patch
+from ._patches import Patch, sheets
 from ._shapes import Shapes
 
 # A pixel's sides in the order in which its rim is walked, the pixel on the right hand:
@@ -49,13 +49,14 @@ def trace_droplets(
             return
         classes, origin = prediction.read(inside), np.array([inside.y, inside.x])
     keys = droplets["first_y_px"] * width + droplets["first_x_px"]
-    for patch, shapes in find_droplets(classes, prediction.value_of(FAT), prediction.frame):
-        if patch is None:
+    for runs, shapes in find_droplets(classes, prediction.value_of(FAT), prediction.frame):
+        if runs is None:
             continue
         row, known = _rows(shapes, droplets, keys, origin, width)
-        own = patch.only(known)
-        for index, rings in trace(own):
-            yield Outline(int(row[known][index]), tuple(ring + origin for ring in rings))
+        for order, patch in sheets(runs.only(known)):
+            own = row[known][order]
+            for index, rings in trace(patch):
+                yield Outline(int(own[index]), tuple(ring + origin for ring in rings))
 
 
 def _rows(
@@ -172,6 +173,7 @@ def _closed(
 def _points(pixel: NDArray[np.int64], side: NDArray[np.int8], width: int) -> NDArray[np.float64]:
     """Return the ``(n, 2)`` points where sides begin, px, in a label image padded by one."""
     row, column = np.divmod(pixel, width)
-    corner_to_centre = 0.5
-    padding = 1
-    return np.stack([row, column], axis=1) + np.array(_START)[side] - padding - corner_to_centre
+    corner_to_centre, padding = 0.5, 1
+    corner = np.stack([row, column], axis=1).astype(np.float64) + np.array(_START)[side]
+    points: NDArray[np.float64] = corner - padding - corner_to_centre
+    return points

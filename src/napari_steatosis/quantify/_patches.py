@@ -1,4 +1,4 @@
-"""Patches: label images with a place in the plane, and the sheet that collects cut-outs."""
+"""Patches: components drawn on a sheet of their own, as a label image."""
 
 from __future__ import annotations
 
@@ -8,35 +8,18 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..core.geometry import Region
+from ._runs import Runs, constant_runs
 
 SHEET_WIDTH_PX = 2560
-"""Wider than any component that is cut out."""
+"""Wider than any component that is laid out."""
 
 SHEET_AREA_PX = 1_500_000
-"""A sheet is handed over when its cut-outs cover this much, px."""
-
-
-@dataclass(frozen=True, eq=False)
-class Cutout:
-    """One component, or a piece of one, cut from the plane.
-
-    Parameters
-    ----------
-    y, x : int
-        Place of its top left corner in the plane, px.
-    pixels : (height, width) uint8
-        0 elsewhere, 1 inside, 2 inside and next to a pixel that was not analysed.
-    """
-
-    y: int
-    x: int
-    pixels: NDArray[np.uint8]
+"""A sheet is handed over when its components cover this much, px."""
 
 
 @dataclass(frozen=True, eq=False)
 class Patch:
-    """Whole components as a label image.
+    """Whole components as a label image, at least one empty pixel apart and from its sides.
 
     Parameters
     ----------
@@ -58,87 +41,91 @@ class Patch:
     def __len__(self) -> int:
         return len(self.boxes)
 
-    def cut(self, index: int) -> Cutout:
-        """Cut out one component; `index` counts from 0."""
-        y, x, y_end, x_end = self.boxes[index]
-        window = slice(y, y_end), slice(x, x_end)
-        inside = self.labels[window] == index + 1
-        pixels = inside.astype(np.uint8) + (inside & self.edge[window])
-        return Cutout(int(y + self.shift[index, 0]), int(x + self.shift[index, 1]), pixels)
 
-    def only(self, keep: NDArray[np.bool_]) -> Patch:
-        """Return the patch with some of its components."""
-        if keep.all():
-            return self
-        number = np.zeros(len(self) + 1, np.int32)
-        number[1:][keep] = np.arange(1, np.count_nonzero(keep) + 1, dtype=np.int32)
-        return Patch(number[self.labels], self.edge, self.boxes[keep], self.shift[keep])
+def sheets(runs: Runs) -> Iterator[tuple[NDArray[np.int64], Patch]]:
+    """Lay components side by side, one empty pixel apart, so that one call treats many.
 
+    What is computed on a sheet cannot depend on where a component lay in the plane.
 
-def boxes_of(labels: NDArray[np.int32]) -> NDArray[np.int64]:
-    """Return ``(n, 4)`` bounding boxes ``y, x, y_end, x_end`` of labels 1 ... n."""
-    from scipy import ndimage
-
-    found = [
-        (rows.start, columns.start, rows.stop, columns.stop)
-        for rows, columns in ndimage.find_objects(labels)
-    ]
-    return np.array(found, np.int64).reshape(-1, 4)
+    Yields
+    ------
+    index, patch : (k,) int64, Patch
+        Which of the components are laid out on a patch, in its order.
+    """
+    area = _areas(runs)
+    sheet = (np.cumsum(area) - area) // SHEET_AREA_PX
+    for number in np.unique(sheet).tolist():
+        own = sheet == number
+        order, patch = _laid_out(runs.only(own))
+        yield np.flatnonzero(own)[order], patch
 
 
 class Sheet:
-    """Lays cut-outs side by side, one empty pixel apart, so that one call treats them all.
-
-    What is computed on a sheet cannot depend on where a component lay in the plane or on
-    the blocks in which the plane was read.
-    """
+    """Collects components until there are enough for a patch."""
 
     def __init__(self) -> None:
-        self._cutouts: list[Cutout] = []
+        self._parts: list[Runs] = []
         self._area = 0
 
-    def add(self, cutout: Cutout) -> Iterator[Patch]:
-        """Add a cut-out; yields a patch when the sheet is full."""
-        self._cutouts.append(cutout)
-        self._area += (cutout.pixels.shape[0] + 1) * (cutout.pixels.shape[1] + 1)
+    def add(self, runs: Runs) -> Iterator[Patch]:
+        """Add components; yields patches when there are enough."""
+        self._parts.append(runs)
+        self._area += int(_areas(runs).sum())
         if self._area >= SHEET_AREA_PX:
             yield from self.flush()
 
     def flush(self) -> Iterator[Patch]:
-        """Yield what is left as a patch."""
-        if self._cutouts:
-            yield _lay_out(self._cutouts)
-        self._cutouts, self._area = [], 0
+        """Yield what is left."""
+        if self._parts:
+            for _, patch in sheets(Runs.joined(self._parts)):
+                yield patch
+        self._parts, self._area = [], 0
 
 
-def _lay_out(cutouts: list[Cutout]) -> Patch:
-    cutouts = sorted(cutouts, key=lambda cutout: cutout.pixels.shape[0])
-    places, y, x, shelf = [], 1, 1, 0
-    for cutout in cutouts:
-        height, width = cutout.pixels.shape
+def _areas(runs: Runs) -> NDArray[np.int64]:
+    extent = runs.boxes[:, 2:] - runs.boxes[:, :2] + 1
+    return extent[:, 0] * extent[:, 1]
+
+
+def _laid_out(runs: Runs) -> tuple[NDArray[np.int64], Patch]:
+    extent = runs.boxes[:, 2:] - runs.boxes[:, :2]
+    order = np.argsort(extent[:, 0], kind="stable")
+    corners, y, x, shelf = [], 1, 1, 0
+    for height, width in extent[order].tolist():
         if x + width + 1 > SHEET_WIDTH_PX:
             y, x, shelf = y + shelf + 1, 1, 0
-        places.append((y, x, y + height, x + width))
+        corners.append((y, x))
         x, shelf = x + width + 1, max(shelf, height)
+    number = np.empty(len(order), np.int64)
+    number[order] = np.arange(len(order))
+    corner = np.array(corners, np.int64)
+    shift = runs.boxes[order, :2] - corner
     labels = np.zeros((y + shelf + 1, SHEET_WIDTH_PX), np.int32)
     edge = np.zeros(labels.shape, np.bool_)
-    for label, (cutout, (y, x, y_end, x_end)) in enumerate(zip(cutouts, places, strict=True), 1):
-        labels[y:y_end, x:x_end] = np.where(cutout.pixels, np.int32(label), np.int32(0))
-        edge[y:y_end, x:x_end] = cutout.pixels == 2
-    boxes = np.array(places, np.int64)
-    corner = np.array([(cutout.y, cutout.x) for cutout in cutouts], np.int64)
-    return Patch(labels, edge, boxes, corner - boxes[:, :2])
+    own = number[runs.label]
+    length = (runs.x_end - runs.x).astype(np.int64)
+    start = (runs.y - shift[own, 0]) * SHEET_WIDTH_PX + runs.x - shift[own, 1]
+    first = np.cumsum(length) - length
+    pixel = np.arange(length.sum()) + np.repeat(start - first, length)
+    labels.ravel()[pixel] = np.repeat(own + 1, length)
+    edge.ravel()[pixel] = np.repeat(runs.edge, length)
+    boxes = np.concatenate([corner, corner + extent[order]], axis=1)
+    return order, Patch(labels, edge, boxes, shift)
 
 
-def joined(pieces: list[Cutout], box: Region) -> Cutout:
-    """Put the pieces of one component together."""
-    pixels = np.zeros((box.height, box.width), np.uint8)
-    for piece in pieces:
-        y, x = piece.y - box.y, piece.x - box.x
-        height, width = piece.pixels.shape
-        np.maximum(
-            pixels[y : y + height, x : x + width],
-            piece.pixels,
-            out=pixels[y : y + height, x : x + width],
-        )
-    return Cutout(box.y, box.x, pixels)
+def runs_on(labels: NDArray[np.int32], edge: NDArray[np.bool_], shift: NDArray[np.int64]) -> Runs:
+    """Return components that are drawn on a sheet as runs in the plane.
+
+    Parameters
+    ----------
+    labels, edge : (y, x) int32, (y, x) bool
+        As in `Patch`, but components may touch.
+    shift : (n, 2) int64
+        As in `Patch`.
+    """
+    start, end, kind = constant_runs((2 * labels + edge).ravel())
+    label = kind // 2 - 1
+    row, column = np.divmod(start, labels.shape[1])
+    y, x = row + shift[label, 0], column + shift[label, 1]
+    place = [one.astype(np.int32) for one in (y, x, x + end - start)]
+    return Runs.of(label.astype(np.int32), place, kind % 2 == 1, len(shift))

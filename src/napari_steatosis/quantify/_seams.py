@@ -1,17 +1,15 @@
-"""Connected components of a class map of any size: labelled in blocks, joined across seams."""
+"""Connected components of a class map of any size: found in bands of rows, joined across seams."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..core.geometry import Region
 from ..core.prediction import Array
-from ._giants import GiantSums
-from ._patches import Cutout, Patch, Sheet, boxes_of, joined
+from ._giants import GiantSums, sums_of
+from ._runs import Runs, runs_of_rows
 from ._shapes import Shapes
 
 LARGEST_PX = 2048
@@ -19,6 +17,51 @@ LARGEST_PX = 2048
 
 COLUMNS_PX = 4096
 """Columns of the class map that are read at once."""
+
+Rows = NDArray[np.int64]
+NO_ROWS: Rows = np.zeros((3, 0), np.int64)
+
+
+def components(
+    classes: Array,
+    value: int,
+    *,
+    rows_px: int,
+    seen: Callable[[int, NDArray[np.uint8]], None] | None = None,
+) -> Iterator[Runs | Shapes]:
+    """Yield the components of one class; pixels hang together along their sides.
+
+    Memory grows with the width of the plane, not with its height.
+
+    Parameters
+    ----------
+    classes : (y, x) uint8
+        0 = not analysed; read once from top to bottom.
+    value : int
+        The class.
+    rows_px : int
+        Rows that are read at once. The components do not depend on it.
+    seen : callable, optional
+        Called with ``(y, rows)`` for every band of the class map as it is read.
+
+    Yields
+    ------
+    Runs or Shapes
+        Some whole components, in no particular order; `Shapes` where one was too large.
+
+    Examples
+    --------
+    >>> classes = np.uint8([[1, 2, 2], [2, 1, 2], [2, 1, 1]])
+    >>> found = list(components(classes, 2, rows_px=1))
+    >>> sorted(box.tolist() for part in found for box in part.boxes)
+    [[0, 1, 2, 3], [1, 0, 3, 1]]
+    """
+    joiner = SeamJoiner()
+    for y, band in bands(classes, rows_px):
+        if seen is not None:
+            seen(y, band[1:-1, 1:-1])
+        yield from joiner.add(y, band, value)
+    yield from joiner.finish()
 
 
 def bands(classes: Array, rows_px: int) -> Iterator[tuple[int, NDArray[np.uint8]]]:
@@ -58,144 +101,135 @@ def bands(classes: Array, rows_px: int) -> Iterator[tuple[int, NDArray[np.uint8]
         buffer[:2] = buffer[rows : rows + 2].copy()
 
 
-def components(band: NDArray[np.uint8], value: int) -> tuple[NDArray[np.int32], int]:
-    """Label one class; pixels hang together along their sides, not their corners."""
-    from scipy import ndimage
-
-    inside = band == value
-    if not inside.any():  # most of a slide
-        return np.zeros((0, 0), np.int32), 0
-    labels = np.empty(band.shape, np.int32)
-    return labels, ndimage.label(inside, output=labels)
-
-
-@dataclass
-class _Group:
-    """Pieces that are known to be one component."""
-
-    box: Region
-    pieces: list[Cutout] = field(default_factory=list)
-    giant: GiantSums | None = None
-
-    def absorb(self, other: _Group) -> None:
-        y, x = min(self.box.y, other.box.y), min(self.box.x, other.box.x)
-        height = max(self.box.y_end, other.box.y_end) - y
-        width = max(self.box.x_end, other.box.x_end) - x
-        self.box = Region(y=y, x=x, height=height, width=width)
-        self.pieces += other.pieces
-        if other.giant is not None:
-            self.giant = other.giant if self.giant is None else self.giant + other.giant
-        self.settle()
-
-    def settle(self) -> None:
-        """Give up the pixels of a component that has grown too large to be held."""
-        if max(self.box.height, self.box.width) > LARGEST_PX or self.giant is not None:
-            for piece in self.pieces:
-                own = GiantSums.of(piece)
-                self.giant = own if self.giant is None else self.giant + own
-            self.pieces = []
-
-
 class SeamJoiner:
-    """Union-find over the pieces that touch seams; forgets what is complete."""
+    """Joins what continues from one band to the next; forgets what is complete."""
 
-    def __init__(self, width: int) -> None:
-        self._parent: dict[int, int] = {}
-        self._groups: dict[int, _Group] = {}
-        self._next = 1
-        self._sheet = Sheet()
-        self.above = np.zeros(width, np.int64)
-        """Piece under each column of the last row of the band above, or 0."""
+    def __init__(self) -> None:
+        self._open = Runs.none()
+        self._giants: dict[int, GiantSums] = {}
+        self._last = NO_ROWS
+        """Columns, ends and components of the runs in the last row of the band above."""
 
-    def add(self, patch: Patch, index: int) -> int:
-        """Take in component `index` of a patch as a piece; return the number of the piece."""
-        piece = patch.cut(index)
-        height, width = piece.pixels.shape
-        group = _Group(Region(y=piece.y, x=piece.x, height=height, width=width), [piece])
-        group.settle()
-        number, self._next = self._next, self._next + 1
-        self._parent[number], self._groups[number] = number, group
-        return number
+    def add(self, y: int, band: NDArray[np.uint8], value: int) -> Iterator[Runs | Shapes]:
+        """Take in a band; yield the components that do not reach its last row.
 
-    def join(self, one: NDArray[np.int64], other: NDArray[np.int64]) -> None:
-        """Join the pieces that face each other on the two sides of a seam; 0 is none."""
-        facing = (one > 0) & (other > 0)
-        if not facing.any():
+        Parameters
+        ----------
+        y : int
+            First row of the band in the plane, px.
+        band : (rows + 2, x + 2) uint8
+            As `bands` yields it.
+        value : int
+            The class.
+        """
+        start, end, edge = runs_of_rows(band, value)
+        if not len(start) and not len(self._open):
             return
-        for a, b in np.unique(np.stack([one[facing], other[facing]], axis=1), axis=0).tolist():
-            keep, gone = sorted((self._find(a), self._find(b)))
-            if keep != gone:
-                self._parent[gone] = keep
-                self._groups[keep].absorb(self._groups.pop(gone))
+        pitch, above = band.shape[1], self._last.shape[1]
+        number, count = _connected(
+            np.concatenate([self._last[0] + 1, start]),
+            np.concatenate([self._last[1] + 1, end]),
+            pitch,
+            self._last[2],
+            len(self._open),
+        )
+        label, opened = number[above : above + len(start)], number[above + len(start) :]
+        row, column = np.divmod(start, pitch)
+        place = (row + (y - 1), column - 1, column - 1 + end - start)
+        lower = Runs.of(label, [one.astype(np.int32) for one in place], edge, count)
+        runs = _below(self._open, opened, lower)
+        bottom = int(np.searchsorted(start, (len(band) - 2) * pitch))
+        last = np.stack([place[1][bottom:], place[2][bottom:], label[bottom:]])
+        yield from self._settle(runs, opened, last)
 
-    def close_band(self, last_row: NDArray[np.int64]) -> Iterator[Patch | Shapes]:
-        """Yield the components that do not reach the last row of the band just done."""
-        numbers = np.unique(last_row)
-        roots = np.array([self._find(n) if n else 0 for n in numbers.tolist()], np.int64)
-        self.above = roots[np.searchsorted(numbers, last_row)]
-        still_open = set(roots.tolist())
-        for root in [root for root in self._groups if root not in still_open]:
-            group = self._groups.pop(root)
-            if group.giant is not None:
-                yield group.giant.shapes()
-            else:
-                yield from self._sheet.add(joined(group.pieces, group.box))
-        self._parent = {root: root for root in still_open if root}
-
-    def finish(self) -> Iterator[Patch | Shapes]:
+    def finish(self) -> Iterator[Runs | Shapes]:
         """Yield all the rest."""
-        yield from self.close_band(np.zeros_like(self.above))
-        yield from self._sheet.flush()
+        yield from self._settle(self._open, np.arange(len(self._open)), NO_ROWS)
 
-    def _find(self, number: int) -> int:
-        while (above := self._parent[number]) != number:
-            self._parent[number] = self._parent[above]
-            number = above
-        return number
+    def _settle(
+        self, runs: Runs, opened: NDArray[np.int32] | NDArray[np.int64], last: Rows
+    ) -> Iterator[Runs | Shapes]:
+        """Yield what is complete; keep the pixels of the rest, or their sums where it is large."""
+        giants: dict[int, GiantSums] = {}
+        _add_to(giants, ((int(opened[old]), sums) for old, sums in self._giants.items()))
+        giant = (runs.boxes[:, 2:] - runs.boxes[:, :2]).max(axis=1, initial=0) > LARGEST_PX
+        giant[list(giants)] = True
+        if giant.any():
+            _add_to(giants, sums_of(runs, giant))
+        still = np.zeros(len(runs), np.bool_)
+        still[last[2]] = True
+        for label in [label for label in giants if not still[label]]:
+            yield giants.pop(label).shapes()
+        number = np.cumsum(still) - 1
+        self._giants = {int(number[label]): sums for label, sums in giants.items()}
+        self._open = runs.only(still, emptied=giant)
+        self._last = np.stack([last[0], last[1], number[last[2]]])
+        complete = runs.only(~(still | giant))
+        if len(complete):
+            yield complete
 
 
-def label_band(
-    band: NDArray[np.uint8], y: int, value: int, *, joiner: SeamJoiner, block_px: int
-) -> Iterator[Patch | Shapes]:
-    """Yield the complete components of one class in a band; the joiner keeps the others.
+def _add_to(giants: dict[int, GiantSums], found: Iterator[tuple[int, GiantSums]]) -> None:
+    for label, sums in found:
+        giants[label] = giants[label] + sums if label in giants else sums
+
+
+def _below(upper: Runs, number: NDArray[np.int32], lower: Runs) -> Runs:
+    """Return the runs of both as those of the components of the lower ones.
 
     Parameters
     ----------
-    band : (rows + 2, x + 2) uint8
-        As `bands` yields it.
-    y : int
-        First row of the band in the plane, px.
-    value : int
-        The class.
-    joiner : SeamJoiner
-        Lives as long as the plane is being read.
-    block_px : int
-        Columns that are labelled at once.
+    upper, lower : Runs
+        Of the bands above, and of this one.
+    number : (n,) int32
+        What the upper components are called below.
     """
-    rows, width = band.shape[0] - 2, band.shape[1] - 2
-    last_row = np.zeros(width, np.int64)
-    left = np.zeros(rows, np.int64)
-    for x in range(0, width, block_px):
-        x_end = min(x + block_px, width)
-        around = band[:, x : x_end + 2]
-        labels, n = components(around[1:-1, 1:-1], value)
-        if n == 0:
-            left = np.zeros(rows, np.int64)
-            continue
-        unknown = around == 0
-        edge = unknown[:-2, 1:-1] | unknown[2:, 1:-1] | unknown[1:-1, :-2] | unknown[1:-1, 2:]
-        boxes = boxes_of(labels)
-        patch = Patch(labels, edge, boxes, np.tile(np.array([y, x]), (n, 1)))
-        # Below the last row of the plane there is nothing, so waiting there costs no join.
-        seam = (boxes[:, 2] == rows) | ((boxes[:, 3] == x_end - x) & (x_end < width))
-        seam |= ((boxes[:, 0] == 0) & (y > 0)) | ((boxes[:, 1] == 0) & (x > 0))
-        seam |= (boxes[:, 2:] - boxes[:, :2]).max(axis=1) > LARGEST_PX
-        number = np.zeros(n + 1, np.int64)
-        for index in np.flatnonzero(seam).tolist():
-            number[index + 1] = joiner.add(patch, index)
-        joiner.join(joiner.above[x:x_end], number[labels[0]])
-        joiner.join(left, number[labels[:, 0]])
-        left, last_row[x:x_end] = number[labels[:, -1]], number[labels[-1]]
-        if not seam.all():
-            yield patch.only(~seam)
-    yield from joiner.close_band(last_row)
+    if not len(upper.label):
+        return lower
+    place = [np.concatenate([getattr(part, name) for part in (upper, lower)])
+             for name in ("y", "x", "x_end")]  # fmt: skip
+    label = np.concatenate([number[upper.label], lower.label])
+    return Runs.of(label, place, np.concatenate([upper.edge, lower.edge]), len(lower))
+
+
+def _connected(
+    start: NDArray[np.int64],
+    end: NDArray[np.int64],
+    pitch: int,
+    known: NDArray[np.int64],
+    count: int,
+) -> tuple[NDArray[np.int32], int]:
+    """Find which runs lie below each other, and number their components.
+
+    Parameters
+    ----------
+    start, end : (m,) int64
+        Of each run, counted through rows of `pitch` px, in order.
+    pitch : int
+        Width of a row, px.
+    known : (k,) int64
+        Which of `count` open components the first k runs belong to.
+    count : int
+        Open components.
+
+    Returns
+    -------
+    number : (m + count,) int32
+        Of each run, and then of each open component.
+    n : int
+    """
+    from scipy.sparse import csr_array
+    from scipy.sparse.csgraph import connected_components
+
+    m = len(start)
+    first = np.searchsorted(end, start + pitch, side="right")
+    times = np.searchsorted(start, end + pitch, side="left") - first
+    upper = np.repeat(np.arange(m), times)
+    lower = np.arange(len(upper)) + np.repeat(first - np.cumsum(times) + times, times)
+    beside = np.flatnonzero(start[1:] == end[:-1])
+    one = np.concatenate([upper, beside, np.arange(len(known))])
+    other = np.concatenate([lower, beside + 1, m + known])
+    nodes = m + count
+    graph = csr_array((np.ones(len(one), np.uint8), (one, other)), shape=(nodes, nodes))
+    n, number = connected_components(graph, directed=False)
+    return number, int(n)

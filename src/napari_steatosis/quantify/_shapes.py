@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.geometry import Frame
-from ._patches import Patch
+from ._runs import Runs
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,43 +93,47 @@ class Shapes:
         return np.sqrt(np.maximum(middle - spread, 0) / (middle + spread))
 
 
-def shapes_of(patch: Patch, split: NDArray[np.bool_] | None = None) -> Shapes:
-    """Sum up every component of a patch in one pass over its pixels.
+def shapes_of(runs: Runs, split: NDArray[np.bool_] | None = None) -> Shapes:
+    """Sum up every component, run by run; none may be as wide or high as 100 000 px.
 
     Parameters
     ----------
-    patch : Patch
+    runs : Runs
         With n components.
     split : (n,) bool, optional
         Which were cut from a clump; none where it is left out.
     """
-    n, width = len(patch), patch.labels.shape[1]
-    flat = np.flatnonzero(patch.labels)
-    label = patch.labels.ravel()[flat] - 1
-    row, column = np.divmod(flat, width)
-    first = np.zeros(n, np.int64)
-    first[label[::-1]] = column[::-1]  # the last to be written is the first pixel
-    y = (row - patch.boxes[label, 0]).astype(np.float64)
-    x = (column - patch.boxes[label, 1]).astype(np.float64)
+    n, label = len(runs), runs.label
+    corner = runs.boxes[:, :2]
+    first_x = np.zeros(n, np.int64)
+    first_x[label[::-1]] = runs.x[::-1]  # the last to be written is the first run
+    y = (runs.y - corner[label, 0]).astype(np.float64)
+    low, high = ((x - corner[label, 1]).astype(np.float64) for x in (runs.x, runs.x_end))
+    pixels = high - low
+    x = pixels * (low + high - 1) / 2
+    squares = _squares_below(high) - _squares_below(low)
 
-    def total(values: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
-        return np.bincount(label, values, minlength=n).astype(np.float64)
+    def total(values: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.bincount(label, values, minlength=n).astype(np.float64, copy=False)
 
-    at_edge = label[patch.edge.ravel()[flat]]
     edge = np.zeros(n, np.bool_)
-    edge[at_edge] = True
-    corner = patch.boxes[:, :2] + patch.shift
+    edge[label[runs.edge]] = True
     return Shapes(
         y=corner[:, 0],
         x=corner[:, 1],
-        first_x=first + patch.shift[:, 1],
-        area=total(),
-        sum_y=total(y),
+        first_x=first_x,
+        area=total(pixels),
+        sum_y=total(pixels * y),
         sum_x=total(x),
-        sum_yy=total(y * y),
-        sum_xx=total(x * x),
+        sum_yy=total(pixels * y * y),
+        sum_xx=total(squares),
         sum_xy=total(x * y),
         edge=edge,
         split=np.zeros(n, np.bool_) if split is None else split,
         whole=np.ones(n, np.bool_),
     )
+
+
+def _squares_below(end: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return ``0 + 1 + 4 + ... + (end - 1) ** 2``."""
+    return (end - 1) * end * (2 * end - 1) / 6

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ._patches import SHEET_WIDTH_PX, Patch, boxes_of
+from ._patches import SHEET_WIDTH_PX, Patch, runs_on
+from ._runs import Runs
 
 NECK = 0.8
 """Two peaks stay apart where the neck is narrower than this share of the smaller one."""
@@ -14,7 +15,7 @@ LEAST_DEPTH_PX = 1.0
 """... and the neck lies at least this much below the smaller peak: the grain of the grid."""
 
 
-def split_touching(patch: Patch) -> tuple[Patch, NDArray[np.bool_]]:
+def split_touching(patch: Patch) -> tuple[Runs, NDArray[np.bool_]]:
     """Cut clumps into droplets at their necks.
 
     The distance to the rim peaks in the middle of every droplet. Its watershed gives one
@@ -26,12 +27,12 @@ def split_touching(patch: Patch) -> tuple[Patch, NDArray[np.bool_]]:
     Parameters
     ----------
     patch : Patch
-        Components at least one empty pixel apart, as on a `Sheet`.
+        With the components.
 
     Returns
     -------
-    patch : Patch
-        One label per droplet.
+    runs : Runs
+        One component per droplet.
     split : (n,) bool
         Which droplets were part of a clump.
     """
@@ -119,10 +120,8 @@ def _merged(
     return np.array([find(basin) for basin in range(len(height))], np.int32)
 
 
-def _renumbered(
-    patch: Patch, droplet: NDArray[np.int32], n: int
-) -> tuple[Patch, NDArray[np.bool_]]:
-    """Give components that were not cut, and the droplets of those that were, numbers 1 ... n."""
+def _renumbered(patch: Patch, droplet: NDArray[np.int32], n: int) -> tuple[Runs, NDArray[np.bool_]]:
+    """Return components that were not cut, and the droplets of those that were."""
     wide = droplet.astype(np.int64) + np.where(droplet > 0, len(patch), patch.labels)
     used = np.zeros(len(patch) + n + 1, np.bool_)
     used[wide.ravel()] = True
@@ -130,9 +129,8 @@ def _renumbered(
     number = np.zeros(len(used), np.int32)
     number[used] = np.arange(1, np.count_nonzero(used) + 1, dtype=np.int32)
     labels = number[wide]
-    boxes = boxes_of(labels)
-    parent = np.zeros(len(boxes), np.int64)
+    parent = np.zeros(np.count_nonzero(used), np.int64)
     flat = np.flatnonzero(labels)
     parent[labels.ravel()[flat] - 1] = patch.labels.ravel()[flat] - 1
     split = np.bincount(parent, minlength=len(patch))[parent] > 1
-    return Patch(labels, patch.edge, boxes, patch.shift[parent]), split
+    return runs_on(labels, patch.edge, patch.shift[parent]), split
