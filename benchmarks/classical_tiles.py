@@ -30,6 +30,9 @@ BOOSTING = {"n_estimators": 200, "max_depth": 4, "learning_rate": 0.1, "max_feat
 WAYS = {
     "as published": ("strict", "erosion", "published", "gradient-boosting"),
     "published, no stretch": ("strict", "erosion", "default", "gradient-boosting"),
+    "as published, random forest": ("strict", "erosion", "published", "random-forest"),
+    "as published, logistic": ("strict", "erosion", "published", "logistic"),
+    "as published, SVM": ("strict", "erosion", "published", "svm-rbf"),
     "improved": ("improved", "erosion", "default", "gradient-boosting"),
     "extended": ("extended", "erosion", "default", "gradient-boosting"),
     "extended, fitted": ("extended", "erosion", "fitted", "gradient-boosting"),
@@ -67,6 +70,7 @@ def main() -> None:
     parser.add_argument("--tiles", type=Path, required=True)
     parser.add_argument("--only", nargs="*", help="ways to try; all where it is left out")
     parser.add_argument("--draws", type=int, default=0, help="parameter sets that are tried")
+    parser.add_argument("--most", type=int, default=0, help="examples that sets are judged on")
     parser.add_argument("--every", type=int, default=1, help="train on every n-th tile")
     asked = parser.parse_args()
     train, val = (read_tiles(asked.tiles, split) for split in ("train", "val"))
@@ -83,7 +87,9 @@ def main() -> None:
         made = train_classical(
             samples_of(own),
             rule=ClassicalRule(rule, preset, learner),
-            search=Search(asked.draws, given={} if asked.draws else GIVEN[learner]),
+            search=Search(
+                asked.draws, given={} if asked.draws else GIVEN[learner], most=asked.most
+            ),
         )
         seconds = time.perf_counter() - began
         found = fat_scores(made.model, held_out)
@@ -92,6 +98,9 @@ def main() -> None:
             for key in ("jaccard", "droplet_f1", "fat_area_error_points", "false_fat_percent")
         )
         print(f"{name}: {len(made.examples.y)} examples, {seconds:.0f} s  {values}", flush=True)
+        if asked.draws:
+            score = f"balanced accuracy {made.score:.3f} in cross-validation"
+            print(f"  best of {asked.draws}: {made.parameters}, {score}", flush=True)
 
 
 if __name__ == "__main__":

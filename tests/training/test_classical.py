@@ -22,6 +22,7 @@ from napari_steatosis.training.classical import (
     Search,
     fit_classifier,
     folds_of,
+    some_of,
     space_of,
     train_classical,
 )
@@ -185,6 +186,21 @@ def test_the_search_is_seeded_and_scored(examples: Examples, learner: str):
     assert first[1] == again[1]
     assert first[2] == again[2] > 0.6
     assert fit_classifier(examples, learner, Search(draws=4, folds=3, seed=4))[1] != first[1]
+
+
+def test_a_search_may_look_at_some_patients_and_the_best_learns_from_all(examples: Examples):
+    search = Search(draws=4, folds=2, seed=3, most=45)
+    some = some_of(examples, search)
+    assert len(some.y) == 40
+    assert all(np.sum(some.group == one) == 20 for one in set(some.group))
+    assert some_of(examples, Search(most=160)) is examples
+    found, best, score = fit_classifier(examples, "logistic", search)
+    assert fit_classifier(some, "logistic", Search(draws=4, folds=2, seed=3))[1:] == (best, score)
+    whole, _, _ = fit_classifier(examples, "logistic", Search(draws=0, given=best))
+    part, _, _ = fit_classifier(some, "logistic", Search(draws=0, given=best))
+    called = [one.predict_proba(examples.x) for one in (found, whole, part)]
+    np.testing.assert_allclose(called[0], called[1])
+    assert not np.allclose(called[0], called[2])
 
 
 def test_patients_stay_together(examples: Examples):

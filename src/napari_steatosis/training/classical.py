@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -39,6 +39,9 @@ class Search:
         Processes at work.
     given : dict
         Parameters of the classifier that are not looked for: ``{"n_estimators": 100}``.
+    most : int
+        Examples that parameter sets are judged on, at most, of patients drawn at random; the best
+        set is fitted to all. 0: all. The published study had 1700.
     """
 
     draws: int = PUBLISHED_DRAWS
@@ -46,6 +49,7 @@ class Search:
     seed: int = 0
     jobs: int = 1
     given: dict[str, Any] = field(default_factory=dict)
+    most: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,31 +172,62 @@ def fit_classifier(
     _check_classes(examples)
     several = len(np.unique(examples.y)) > 2
     pipeline = pipeline_of(learner, search, several=several)
-    weights = {}
-    if learner != "svm-rbf":  # which weights classes by itself
-        weights = {"learn__sample_weight": compute_sample_weight("balanced", examples.y)}
+
+    def weights(of: Examples) -> dict[str, Any]:
+        if learner == "svm-rbf":  # which weights classes by itself
+            return {}
+        return {"learn__sample_weight": compute_sample_weight("balanced", of.y)}
+
     best, score = {}, float("nan")
     if search.draws:
+        some = some_of(examples, search)
+        _check_classes(some)
         looking = RandomizedSearchCV(
             pipeline,
             space_of(learner, several=several),
             n_iter=search.draws,
             scoring="balanced_accuracy",
-            cv=folds_of(examples, search),
+            cv=folds_of(some, search),
             random_state=search.seed,
             n_jobs=search.jobs,
             refit=False,
         )
         with warnings.catch_warnings():  # a rare class need not be in every fold
             warnings.filterwarnings("ignore", "y_pred contains classes not in y_true")
-            found = looking.fit(examples.x, examples.y, groups=examples.group, **weights)
+            found = looking.fit(some.x, some.y, groups=some.group, **weights(some))
         best, score = found.best_params_, float(found.best_score_)
         pipeline.set_params(**best)
-    pipeline.fit(examples.x, examples.y, **weights)
+    pipeline.fit(examples.x, examples.y, **weights(examples))
     plain = {key.rsplit("__", 1)[1]: value for key, value in best.items()} | search.given
     if learner == "svm-rbf":
         return _calibrated(pipeline, examples, search), plain, score
     return pipeline, plain, score
+
+
+def some_of(examples: Examples, search: Search) -> Examples:
+    """Return the examples that a search looks at: those of patients drawn at random.
+
+    Parameters
+    ----------
+    examples : Examples
+    search : Search
+        `most` says how many at most, unless two patients have more; `seed` decides which.
+
+    Examples
+    --------
+    >>> of_six = np.repeat([f"p{i}" for i in range(6)], 4)
+    >>> examples = Examples(np.zeros((24, 2)), np.tile([0, 1], 12), of_six)
+    >>> some = some_of(examples, Search(most=13))
+    >>> len(some.y), len(set(some.group))
+    (12, 3)
+    """
+    if not search.most or len(examples.y) <= search.most:
+        return examples
+    patients, index = np.unique(examples.group, return_inverse=True)
+    order = np.random.default_rng(search.seed).permutation(len(patients))
+    fit = np.cumsum(np.bincount(index)[order]) <= search.most
+    kept = np.isin(index, order[: max(2, int(fit.sum()))])
+    return replace(examples, x=examples.x[kept], y=examples.y[kept], group=examples.group[kept])
 
 
 def pipeline_of(learner: str, search: Search, *, several: bool) -> Any:
