@@ -9,11 +9,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from napari_steatosis.core.errors import BadValueError, CannotOpenError
 from napari_steatosis.training.compare import compare
 from napari_steatosis.training.comparison import holm
-from napari_steatosis.training.comparison_report import write_evaluation
+from napari_steatosis.training.comparison_report import Evaluation, write_evaluation
 from napari_steatosis.training.evaluate import evaluate
 from napari_steatosis.training.examples import example_pictures
 from training.test_evaluation import BrightIsLate, WhiteIsFat, example
@@ -71,13 +72,15 @@ def test_the_page_needs_nothing_else(classified, tmp_path):
     shown = {"poor": example_pictures(BrightIsLate("poor", flip=60), data, found[1])}
     stamped = replace(found[1], notes=("image-level split: optimistic",))
     rows = compare(found, draws=20)
-    made = write_evaluation([found[0], stamped], rows, tmp_path, examples=shown)
+    made = write_evaluation(Evaluation([found[0], stamped], rows, examples=shown), tmp_path)
     page = (tmp_path / "evaluation.html").read_text()
     assert "Research use only" in page
     assert "image-level split: optimistic" in page
     assert not re.search(r'(?:src|href)="(?!data:|#)', page)
     assert page.count("data:image/png") == 4 + len(shown["poor"])
     captions = [one.caption for one in shown["poor"]]
+    with Image.open(tmp_path / "examples_poor.png") as figure:
+        assert figure.width > 1000  # three in a row
     assert sum(text.startswith("Correct: true ") for text in captions) == 3
     assert any(text.startswith("Wrong: true b, predicted a") for text in captions)
     values = json.loads((tmp_path / "evaluation.json").read_text())
@@ -86,7 +89,7 @@ def test_the_page_needs_nothing_else(classified, tmp_path):
         assert len(list(csv.DictReader(stream))) == len(rows)
     assert {path.name for path in made} == {path.name for path in tmp_path.iterdir()}
     with pytest.raises(CannotOpenError, match="there already"):
-        write_evaluation(found, rows, tmp_path)
+        write_evaluation(Evaluation(found, rows), tmp_path)
 
 
 def test_the_best_and_the_worst_tile_are_shown(tmp_path):
@@ -97,7 +100,7 @@ def test_the_best_and_the_worst_tile_are_shown(tmp_path):
         "Best: Jaccard 0.10",
         "Worst: Jaccard 0.00",
     ]
-    write_evaluation([found], [], tmp_path)
+    write_evaluation(Evaluation([found]), tmp_path)
     assert not (tmp_path / "differences.csv").exists()
 
 

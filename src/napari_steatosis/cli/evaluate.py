@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,9 +15,10 @@ from ._say import Device, Precision, bars, say
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ..io._pictures import Picture
     from ..training.compare import Compared
     from ..training.evaluation import Scores
+    from ..training.variance import Analysis
+    from ..training.working_point import WorkingPoint
 
 
 def evaluate(
@@ -35,6 +35,17 @@ def evaluate(
     ] = None,
     mpp: Annotated[float | None, typer.Option(help="Size of a pixel, um, if unstated.")] = None,
     draws: Annotated[int, typer.Option(help="Bootstrap draws.", min=1)] = 1000,
+    recall: Annotated[
+        float | None, typer.Option(help="Also the threshold for this recall, such as 0.95.")
+    ] = None,
+    recall_on: Annotated[
+        str | None,
+        typer.Option(help="Official set to choose that threshold on; by default what is scored."),
+    ] = None,
+    anova: Annotated[
+        str | None,
+        typer.Option(help="Analysis of variance as published: tile, fold, patient, bootstrap."),
+    ] = None,
     examples: Annotated[bool, typer.Option(help="Pictures of good and bad samples.")] = True,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
@@ -44,42 +55,34 @@ def evaluate(
     """Score models on labelled images that they were not trained on; compare several."""
     from ..io import open_dataset
     from ..models import load_model
-    from ..training.compare import compare
     from ..training.comparison_report import to_json, write_evaluation
-    from ..training.evaluate import evaluate as run
-    from ..training.examples import example_pictures
+    from ..training.evaluate_models import Questions, evaluate_models
 
     if len(given) < 2:
         raise BadValueError(f"Give at least one model and then the dataset, got {given[0]!r} only.")
     *names, place = given
+    if anova is not None and len(names) < 2:
+        raise BadValueError(f"--anova compares models, but there is {names[0]!r} only. Name more.")
+    asked = Questions(split, draws, recall, recall_on, anova, examples)  # type: ignore[arg-type]
     data = open_dataset(place, um_per_px=mpp)
-    part = data if split is None else data.where(split=split)
-    found: list[Scores] = []
-    shown: dict[str, Sequence[Picture]] = {}
     with bars() as progress:
         task = progress.add_task("Models", total=len(names))
-        for name in names:
-            model = load_model(name, device=device, precision=precision)
-            scores = run(model, data, split=split, draws=draws)
-            if any(one.model == scores.model for one in found):
-                scores = replace(scores, model=f"{scores.model} {scores.digest[:8]}")
-            found.append(scores)
-            if examples:
-                shown[scores.model] = example_pictures(model, part, scores)
-            progress.advance(task)
-    compared = compare(found, draws=draws)
-    made = write_evaluation(found, compared, out, examples=shown, overwrite=overwrite)
+        models = (load_model(name, device=device, precision=precision) for name in names)
+        value = evaluate_models(models, data, asked, on_model=lambda _: progress.advance(task))
+    made = write_evaluation(value, out, overwrite=overwrite)
     if as_json:
-        typer.echo(json.dumps(to_json(found, compared)))
+        typer.echo(json.dumps(to_json(value)))
     else:
-        _show(found, compared)
-    for note in dict.fromkeys(f"{one.model}: {note}" for one in found for note in one.notes):
+        _show(value.models, value.differences)
+        _show_points(value.points)
+        _show_analyses(value.analyses)
+    for note in value.notes:
         say.print(note, style="yellow", markup=False)
     for file in made:
         say.print(str(file), markup=False)
 
 
-def _show(found: list[Scores], compared: list[Compared]) -> None:
+def _show(found: Sequence[Scores], compared: Sequence[Compared]) -> None:
     from rich.console import Console
     from rich.table import Table
 
@@ -104,3 +107,39 @@ def _show(found: list[Scores], compared: list[Compared]) -> None:
             value = f"{number(gap.value)} ({span(gap.low, gap.high)})"
             table.add_row(row.score, gap.test, value, chance(gap.p), chance(row.p_holm))
         console.print(table)
+
+
+def _show_points(points: Sequence[WorkingPoint]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from ..training.comparison_report import number, span
+
+    if not points:
+        return
+    table = Table(title=f"Threshold for a recall of {points[0].wanted:g}")
+    for name in ("model", "class", "threshold", *points[0].scores, "chosen on"):
+        table.add_column(name)
+    for one in points:
+        cells = [f"{number(c.value)} ({span(c.low, c.high)})" for c in one.scores.values()]
+        threshold = f"{number(one.threshold.value)} ({span(one.threshold.low, one.threshold.high)})"
+        table.add_row(one.model, one.kind, threshold, *cells, one.chosen_on)
+    Console(highlight=False).print(table)
+
+
+def _show_analyses(tested: Sequence[Analysis]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from ..training.comparison_report import chance, number
+    from ..training.variance import AS_PUBLISHED
+
+    if not tested:
+        return
+    table = Table(title=AS_PUBLISHED, caption=tested[0].found.note)
+    for name in ("score", "over", "values per model", "F", "p"):
+        table.add_column(name)
+    for one in tested:
+        f, p = number(one.found.f), chance(one.found.p)
+        table.add_row(one.score, f"{one.over}s", str(one.values), f, p)
+    Console(highlight=False).print(table)

@@ -66,7 +66,7 @@ def train(
     from ..training.train import train as run
 
     given: dict[str, Any] = {"epochs": epochs, "batch": batch, "learning_rate": learning_rate}
-    given |= {"patience": patience, "um_per_px": mpp, "stain": stain, "licence": licence}
+    given |= {"patience": patience, "stain": stain, "licence": licence}
     changes = {key: value for key, value in given.items() if value is not None}
     changes |= {"seed": seed, "device": device, "precision": precision, **_settings(change or [])}
     if weights:

@@ -25,6 +25,9 @@ PATCH_PX = 1024
 WHOLE_PX, WHOLE_HALO_PX = 512, 64
 """The same of a network that looks at the whole tile, and the strip that is blended."""
 
+LOOKED_AT = 25
+"""Samples from whose extent the scale of a classifier is taken."""
+
 
 @dataclass(frozen=True)
 class About:
@@ -185,6 +188,10 @@ def classes_of(dataset: Dataset, task: Task) -> tuple[str, ...]:
 def scale_of(about: About, dataset: Dataset, begun: Beginning, side_px: int | None) -> float:
     """Return the um per pixel at which the network sees the samples.
 
+    What somebody said; else that of the model that is gone on from; else of a segmenter the median
+    of the samples, and of a classifier the scale at which a sample fills what it sees: the median
+    of their shorter sides, in um, over `side_px`.
+
     Raises
     ------
     MissingScaleError
@@ -192,16 +199,19 @@ def scale_of(about: About, dataset: Dataset, begun: Beginning, side_px: int | No
     """
     if about.um_per_px is not None:
         return about.um_per_px
-    known = [sample.um_per_px for sample in dataset if sample.um_per_px]
-    if begun.model is not None and (side_px is None or not known):
+    if begun.model is not None:
         return begun.model.um_per_px
+    known = [sample for sample in dataset if sample.um_per_px]
     if not known:
         raise MissingScaleError(
             f"{dataset.root or 'The dataset'}: the size of a pixel is unknown, and a model has "
             f"one scale. Give um_per_px=0.5 (what it is), or the column mpp in the manifest."
         )
-    scale = statistics.median(known)
-    return scale * dataset[0].image().shape[0] / side_px if side_px else scale
+    if side_px is None:
+        return statistics.median(sample.um_per_px or 0.0 for sample in known)
+    some = known[:: -(-len(known) // LOOKED_AT)]
+    extents = [(one.um_per_px or 0.0) * min(one.image().shape[:2]) for one in some]
+    return statistics.median(extents) / side_px
 
 
 def spec_of(begun: Beginning, about: About, scale: float, recipe: Recipe) -> ModelSpec:

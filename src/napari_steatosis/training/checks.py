@@ -43,6 +43,17 @@ def refuse_unlearnable(counts: Census, classes: tuple[str, ...], task: str) -> N
     )
 
 
+def refuse_odd_windows(architecture: str, crop_px: int, stride_px: int) -> None:
+    """Raise `BadValueError` where a classifier cannot see, later, as much as in training."""
+    if crop_px % stride_px:
+        below = crop_px // stride_px * stride_px
+        sides = " or ".join(str(side) for side in (below, below + stride_px) if side)
+        raise BadValueError(
+            f"crop_px is {crop_px}, but {architecture} sees squares of a multiple of {stride_px} "
+            f"px. Take {sides}, so that it sees images at one scale in training and after."
+        )
+
+
 def remarks(training: Dataset, validation: Dataset | None) -> Iterator[str]:
     """Yield what one should know of the data, in sentences."""
     if validation is None or not len(validation):

@@ -148,9 +148,9 @@ def class_scores(
         len(label),
         len(unique),
         tables.sum(0).astype(np.int64),
-        {name: _score(values) for name, values in overall.items()},
+        {name: drawn_score(values) for name, values in overall.items()},
         {
-            one: {name: _score(values[:, number]) for name, values in rates.items()}
+            one: {name: drawn_score(values[:, number]) for name, values in rates.items()}
             for number, one in enumerate(classes)
         },
     )
@@ -249,7 +249,8 @@ def _calibration_error(sums: Numbers) -> Numbers:
     return found
 
 
-def _score(values: Numbers) -> Score:
+def drawn_score(values: Numbers) -> Score:
+    """Return the first value with the 2.5th and 97.5th percentile of the others, where finite."""
     sure = values[1:][np.isfinite(values[1:])]
     if not np.isfinite(values[0]) or not len(sure):
         return Score(float(values[0]), float("nan"), float("nan"))

@@ -5,8 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,16 @@ import numpy as np
 
 from .. import __version__
 from ..core.replacing import replacing
-from ..core.report import RESEARCH_USE
+from ..core.report import RESEARCH_USE, Measurement
 from ..io._pictures import Picture
+from .class_scores import Score
 from .compare import Compared
-from .evaluation import Scores
+from .evaluation import NOTHING_THERE, Scores
 from .evaluation_plots import pictures_of
+from .examples import write_figure
+from .page import filled
+from .variance import Analysis
+from .working_point import WorkingPoint
 
 MEANINGS = {
     "jaccard_pooled": "Jaccard index, pixels pooled over the tiles",
@@ -51,26 +57,77 @@ MEANINGS = {
 }
 """Scores in words, in the order of the tables."""
 
+UNITS = {"_points": "points", "_percent": "%"}
+"""How names of scores end that are no shares, and their units."""
 
-def write_evaluation(
-    found: Sequence[Scores],
-    compared: Sequence[Compared],
-    folder: Path,
-    *,
-    examples: Mapping[str, Sequence[Picture]] | None = None,
-    overwrite: bool = False,
-) -> list[Path]:
-    """Write ``evaluation.json``, ``.csv``, ``.html``, and ``differences.csv`` of several models.
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """All that was found of one model or several on one dataset.
 
     Parameters
     ----------
-    found : sequence of Scores
-        Of one dataset.
-    compared : sequence of Compared
+    models : sequence of Scores
+        Of `evaluate`.
+    differences : sequence of Compared
         Of `compare`.
-    folder : Path
-    examples : mapping of str to sequence of Picture, optional
+    points : sequence of WorkingPoint
+        Of `working_points`.
+    analyses : sequence of Analysis
+        Of `analyses`.
+    examples : mapping of str to sequence of Picture
         Per model, of `example_pictures`.
+    """
+
+    models: Sequence[Scores]
+    differences: Sequence[Compared] = ()
+    points: Sequence[WorkingPoint] = ()
+    analyses: Sequence[Analysis] = ()
+    examples: Mapping[str, Sequence[Picture]] = field(default_factory=dict)
+
+    @property
+    def notes(self) -> list[str]:
+        """What must be known before using the numbers, each once, with the model it is of."""
+        said = [f"{one.model}: {note}" for one in self.models for note in one.notes]
+        said += [f"{one.model}, wanted recall: {one.note}" for one in self.points if one.note]
+        return list(dict.fromkeys(said))
+
+    def measurements(self, number: int) -> list[Measurement]:
+        """Return the scores and thresholds of one of the models as measurements, shares in %."""
+        scores = self.models[number]
+        found = [
+            _measurement(name, scores.values[name], MEANINGS[name], scores.groups)
+            for name in MEANINGS
+            if name in scores.values
+        ]
+        for point in self.points:
+            if point.model == scores.model:
+                what = f"{point.kind}, wanted recall {point.wanted:g}"
+                chosen = f"Chosen on {point.chosen_on}."
+                for name, one in {"threshold": point.threshold, **point.scores}.items():
+                    found.append(_measurement(f"{name}, {what}", one, chosen, scores.groups))
+        return found
+
+
+def _measurement(name: str, score: Score, meaning: str, groups: int) -> Measurement:
+    own = next((unit for end, unit in UNITS.items() if name.endswith(end)), "")
+    factor = 1 if own else 100
+    value, low, high = (factor * x for x in (score.value, score.low, score.high))
+    interval = (low, high) if np.isfinite([low, high]).all() else None
+    note = "" if np.isfinite(value) else NOTHING_THERE
+    return Measurement(name, value, own or "%", meaning, interval, groups, note)
+
+
+def write_evaluation(value: Evaluation, folder: Path, *, overwrite: bool = False) -> list[Path]:
+    """Write an evaluation.
+
+    ``evaluation.json``, ``.csv``, ``.html``; of several models ``differences.csv``; where asked for
+    ``anova.csv``; and ``examples_MODEL.png`` of each model with examples.
+
+    Parameters
+    ----------
+    value : Evaluation
+    folder : Path
     overwrite : bool
         Replace what is there.
 
@@ -79,26 +136,40 @@ def write_evaluation(
     CannotOpenError
         Where something is there already.
     """
+    rows = [row for one in (*value.models, *value.points) for row in one.rows()]
     texts = {
-        "evaluation.json": json.dumps(to_json(found, compared), indent=2, ensure_ascii=False),
-        "evaluation.csv": _csv([row for one in found for row in one.rows()]),
-        "evaluation.html": _html(found, compared, examples or {}),
+        "evaluation.json": json.dumps(to_json(value), indent=2, ensure_ascii=False),
+        "evaluation.csv": _csv(rows),
+        "evaluation.html": _html(value),
     }
-    if compared:
-        texts["differences.csv"] = _csv([one.row() for one in compared])
+    if value.differences:
+        texts["differences.csv"] = _csv([one.row() for one in value.differences])
+    if value.analyses:
+        texts["anova.csv"] = _csv([one.row() for one in value.analyses])
     for name, text in texts.items():
         with replacing(folder / name, overwrite=overwrite) as part:
             part.write_text(text, encoding="utf-8", newline="")
-    return [folder / name for name in texts]
+    figures = [
+        write_figure(shown, folder / f"examples_{_plain_name(model)}.png", overwrite=overwrite)
+        for model, shown in value.examples.items()
+        if shown
+    ]
+    return [*(folder / name for name in texts), *figures]
 
 
-def to_json(found: Sequence[Scores], compared: Sequence[Compared]) -> dict[str, Any]:
+def _plain_name(model: str) -> str:
+    return re.sub(r"[^\w.-]+", "-", model)
+
+
+def to_json(value: Evaluation) -> dict[str, Any]:
     """Return plain values of all that was found."""
     return {
         "notice": RESEARCH_USE,
         "version": __version__,
-        "models": [one.to_json() for one in found],
-        "differences": [one.row() for one in compared],
+        "models": [one.to_json() for one in value.models],
+        "differences": [one.row() for one in value.differences],
+        "working_points": [one.to_json() for one in value.points],
+        "analyses_of_variance": [one.row() for one in value.analyses],
     }
 
 
@@ -116,37 +187,22 @@ def _csv(rows: list[dict[str, Any]]) -> str:
     return text.getvalue()
 
 
-def _html(
-    found: Sequence[Scores],
-    compared: Sequence[Compared],
-    examples: Mapping[str, Sequence[Picture]],
-) -> str:
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("napari_steatosis.training", "templates"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"number": number, "chance": chance}
-    environment.globals |= {"span": span}
-    first = found[0]
-    notes = list(dict.fromkeys(f"{o.model}: {note}" for o in found for note in o.notes))
-    return environment.get_template("evaluation.html").render(
+def _html(value: Evaluation) -> str:
+    found, first = value.models, value.models[0]
+    return filled(
+        "evaluation.html",
+        words={"number": number, "chance": chance, "span": span},
         title=Path(first.dataset).name or "Dataset",
         found=found,
         first=first,
-        notes=notes,
+        notes=value.notes,
         names=ordered(found),
         meanings=MEANINGS,
         pictures=pictures_of(found),
-        compared=compared,
-        examples=examples,
-        version=__version__,
-        written=datetime.now().astimezone().strftime("%d %B %Y, %H:%M"),
-        notice=RESEARCH_USE,
+        compared=value.differences,
+        points=value.points,
+        analyses=value.analyses,
+        examples=value.examples,
     )
 
 

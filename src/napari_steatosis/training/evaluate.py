@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,17 +12,16 @@ from ..core.dataset import IGNORE, Dataset
 from ..core.errors import BadValueError, MissingScaleError
 from ..core.model import Model
 from .class_scores import Score, class_scores
+from .class_windows import class_chances
 from .detections import average_precision, detections
 from .evaluation import Scores, remarks_on
+from .fat_levels import count_levels
 from .metrics import Counts, count_tile, scores
 from .samples import Samples, Wanted
 from .tiles import LabelledTile
 
 if TYPE_CHECKING:
     from .detections import Detections
-
-TOGETHER = 8
-"""Images of one size that a classifier is given together."""
 
 
 def fat_of(model: Model, image: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
@@ -84,10 +83,12 @@ def evaluate(
 ) -> Scores:
     """Score a model on labelled images that it was not trained on.
 
-    Images are brought to the pixel size of a segmenter (box average or bilinear; masks by the
-    nearest pixel) where it differs by more than 5 %, and to the side of a classifier, as in
-    training. Any size goes: what the network's multiple lacks is mirrored. Mask pixels of 255 are
-    in no score.
+    Images are brought to the pixel size of the model (box average or bilinear; masks by the
+    nearest pixel; for a segmenter where it differs by more than 5 %). Any size goes: what the
+    network's multiple lacks is mirrored, and a classifier sees an image larger than its tile
+    through windows, whose probabilities are averaged as on a slide. For a classifier an image of
+    unknown pixel size becomes one square of its tile, as in training. Mask pixels of 255 are in no
+    score.
 
     Parameters
     ----------
@@ -137,6 +138,7 @@ def evaluate(
         "arithmetic": dict(model.arithmetic),
         "names": tuple(one.name for one in data),
         "patients": tuple(one.group for one in data),
+        "sets": tuple(one.split for one in data),
         "notes": notes,
     }
     if model.spec.task == "classification":
@@ -154,7 +156,7 @@ def wanted_by(model: Model, data: Dataset) -> Wanted:
     """
     spec = model.spec
     if spec.task == "classification":
-        return Wanted("classification", spec.classes, side_px=spec.tile_px)
+        return Wanted("classification", spec.classes, spec.um_per_px, spec.tile_px)
     if unknown := [one.name for one in data if not one.um_per_px]:
         raise MissingScaleError(
             f"{unknown[0]} has no pixel size ({len(unknown)} of {len(data)} samples), and model "
@@ -179,13 +181,22 @@ def count_fat(
     """Return counts, found droplets and patient of each tile, at the resolution of the model."""
     counts, found, groups = [], [], []
     for tile in tiles:
-        judged = tile.mask != IGNORE
-        chance, fat = fat_of(model, tile.image)
-        fat, truth = fat & judged, true_fat(tile, classes) & judged
-        counts.append(count_tile(fat, truth, model.spec.um_per_px, judged=judged))
-        found.append(detections(chance, fat, truth))
+        count, own, _ = judge_tile(model, tile, classes)
+        counts.append(count)
+        found.append(own)
         groups.append(tile.group)
     return counts, found, groups
+
+
+def judge_tile(
+    model: Model, tile: LabelledTile, classes: tuple[str, ...]
+) -> tuple[Counts, Detections, NDArray[np.int32]]:
+    """Return counts and found droplets of a tile, and its pixels by their probability of fat."""
+    judged = tile.mask != IGNORE
+    chance, fat = fat_of(model, tile.image)
+    fat, truth = fat & judged, true_fat(tile, classes) & judged
+    counts = count_tile(fat, truth, model.spec.um_per_px, judged=judged)
+    return counts, detections(chance, fat, truth), count_levels(chance, truth, judged)
 
 
 def fat_scores(model: Model, tiles: Iterable[LabelledTile], *, draws: int = 2000) -> dict[str, Any]:
@@ -205,7 +216,9 @@ def fat_scores(model: Model, tiles: Iterable[LabelledTile], *, draws: int = 2000
 
 
 def _fat(model: Model, samples: Samples, draws: int, given: dict[str, Any]) -> Scores:
-    counts, found, groups = count_fat(model, samples, samples.wanted.classes)
+    each = [judge_tile(model, tile, samples.wanted.classes) for tile in samples]
+    counts, found = [one for one, _, _ in each], [one for _, one, _ in each]
+    groups = [one.group for one in samples.dataset]
     made = scores(counts, groups, draws=draws)
     spans = {name: one for name, one in made.items() if one is None or isinstance(one, list)}
     values = {
@@ -224,6 +237,7 @@ def _fat(model: Model, samples: Samples, draws: int, given: dict[str, Any]) -> S
         },
         tiles=tuple(counts),
         detections=tuple(found),
+        levels=np.stack([one for _, _, one in each]),
     )
 
 
@@ -241,14 +255,15 @@ def _precision_score(found: list[Detections], groups: list[str], draws: int) -> 
 
 
 def _classes(model: Model, samples: Samples, draws: int, given: dict[str, Any]) -> Scores:
-    truth, chances, waiting = [], [], []
-    for number, tile in enumerate(samples):
-        truth.append(tile.label)
-        waiting.append(tile.image)
-        if len(waiting) == TOGETHER or number == len(samples) - 1:
-            chances.append(model.predict(np.stack(waiting)))
-            waiting = []
-    labels, chance = np.array(truth), np.concatenate(chances)
+    truth: list[int] = []
+
+    def images() -> Iterator[NDArray[np.uint8]]:
+        for tile in samples:
+            truth.append(tile.label)
+            yield tile.image
+
+    chance = np.stack(list(class_chances(model.predict, images(), model.spec.tile_px)))
+    labels = np.array(truth)
     made = class_scores(
         labels, chance, classes=model.spec.classes, groups=given["patients"], draws=draws
     )

@@ -52,6 +52,11 @@ class Scores:
         Of a segmenter: counts and droplets of each sample.
     truth, probabilities : (n,) int, (n, k) float
         Of a classifier.
+    levels : (n, 2, level) int32
+        Of a segmenter: judged pixels without and with fat by the probability of fat
+        (`napari_steatosis.training.fat_levels`).
+    sets : tuple of str
+        The official set of each sample, empty where there is none.
     """
 
     model: str
@@ -72,6 +77,8 @@ class Scores:
     detections: tuple[Detections, ...] = ()
     truth: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     probabilities: NDArray[Any] = field(default_factory=lambda: np.zeros((0, 0), np.float32))
+    levels: NDArray[np.int32] = field(default_factory=lambda: np.zeros((0, 2, 0), np.int32))
+    sets: tuple[str, ...] = ()
 
     @property
     def n(self) -> int:
@@ -98,7 +105,7 @@ class Scores:
                 "model": self.model,
                 "class": kind,
                 "score": name,
-                **_plain(one),
+                **plain_score(one),
                 "n": self.n,
                 "patients": self.groups,
             }
@@ -121,18 +128,19 @@ class Scores:
             "patients": self.groups,
             "counts": dict(self.counts),
             "notes": list(self.notes),
-            "scores": {name: _plain(one) for name, one in self.values.items()},
+            "scores": {name: plain_score(one) for name, one in self.values.items()},
         }
         if self.task == "classification":
             found["confusion"] = self.confusion.tolist()
             found["by_class"] = {
-                kind: {name: _plain(one) for name, one in scores.items()}
+                kind: {name: plain_score(one) for name, one in scores.items()}
                 for kind, scores in self.by_class.items()
             }
         return found
 
 
-def _plain(score: Score) -> dict[str, Any]:
+def plain_score(score: Score) -> dict[str, Any]:
+    """Return value and interval as plain values; what cannot be had is None, and says so."""
     named = {"value": score.value, "low": score.low, "high": score.high}
     found: dict[str, Any] = {
         name: round(float(one), 4) if np.isfinite(one) else None for name, one in named.items()
@@ -182,15 +190,27 @@ def remarks_on(model: Model, whole: Dataset, data: Dataset) -> tuple[str, ...]:
             f"{unknown} of {len(data)} samples name no patient: each counts as one, and intervals "
             f"are too narrow where a patient has several."
         )
-    um = model.spec.um_per_px
+    found += _scale_of(model, data)
+    return tuple(found)
+
+
+def _scale_of(model: Model, data: Dataset) -> Iterable[str]:
+    """Yield how the images were brought to the scale of a model."""
+    um, side = model.spec.um_per_px, model.spec.tile_px
+    classifier = model.spec.task == "classification"
+    unknown = sum(not one.um_per_px for one in data)
+    if classifier and unknown:
+        yield (
+            f"{unknown} of {len(data)} images state no pixel size: each was brought to {side} x "
+            f"{side} px, whatever scale that is. The model was trained at {um:g} um per pixel."
+        )
     others = [one for one in data if one.um_per_px and abs(one.um_per_px / um - 1) > SAME_SCALE]
-    if others and model.spec.task == "segmentation":
+    if others:
         said = ", ".join(f"{one:g}" for one in sorted({o.um_per_px or 0 for o in others})[:4])
-        found.append(
+        yield (
             f"{len(others)} of {len(data)} images (at {said} um per pixel) were resampled to the "
             f"model's {um:g} um per pixel; scores are at that resolution."
         )
-    return tuple(found)
 
 
 def _trained_on(model: Model, whole: Dataset, data: Dataset) -> Iterable[str]:

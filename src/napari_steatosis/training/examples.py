@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import io
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,7 +15,9 @@ from numpy.typing import NDArray
 from ..core.dataset import Dataset
 from ..core.errors import BadValueError
 from ..core.model import Model
-from ..io._pictures import Picture
+from ..core.replacing import replacing
+from ..io._pictures import DOTS_PER_INCH, INK, PAGE_INCHES, Picture
+from .class_windows import windows_of
 from .evaluate import fat_of, true_fat, wanted_by
 from .evaluation import Scores
 from .evaluation_plots import picture_of
@@ -18,6 +25,9 @@ from .samples import loaded
 
 EACH = 3
 SIDE_PX = 340
+CAPTION_LETTERS = 56
+"""Letters in a line under a picture of the figure."""
+
 TRUE, FOUND = (255, 214, 0), (0, 114, 255)
 """Colours of the outlines."""
 
@@ -26,7 +36,9 @@ def example_pictures(model: Model, dataset: Dataset, scores: Scores) -> list[Pic
     """Return three correct and three wrong samples, or the three best and the three worst tiles.
 
     Of a classifier the surest of both, with Grad-CAM over it where the network is of this package;
-    captions say true class, predicted class and whether that is correct. Of a segmenter the tiles
+    captions say true class, predicted class and whether that is correct. Of an image larger than
+    the classifier's tile that part is shown which speaks most for the predicted class.
+    Of a segmenter the tiles
     of the highest and lowest Jaccard index among those with fat in truth or prediction (of equal
     ones those with more wrong pixels), with both outlined.
 
@@ -47,7 +59,7 @@ def example_pictures(model: Model, dataset: Dataset, scores: Scores) -> list[Pic
     for group in (right, ~right):
         chosen = np.flatnonzero(group)
         for index in chosen[np.argsort(-sure[chosen], kind="stable")][:EACH]:
-            rgb = loaded(dataset[int(index)], wanted_by(model, dataset)).image
+            rgb = _seen(model, dataset, int(index), int(said[index]))
             over = "" if explain is None else ", Grad-CAM over it"
             drawn = rgb if explain is None else explain(rgb, int(said[index]))
             word = "Correct" if right[index] else "Wrong"
@@ -58,6 +70,57 @@ def example_pictures(model: Model, dataset: Dataset, scores: Scores) -> list[Pic
             )
             pictures.append(picture_of(drawn, caption, side_px=SIDE_PX))
     return pictures
+
+
+def _seen(model: Model, dataset: Dataset, index: int, kind: int) -> NDArray[np.uint8]:
+    """Return what a classifier sees of a sample; of several windows that most of the class."""
+    image = loaded(dataset[index], wanted_by(model, dataset)).image
+    windows = windows_of(image, model.spec.tile_px)
+    best = 0 if len(windows) == 1 else int(model.predict(windows)[:, kind].argmax())
+    found: NDArray[np.uint8] = windows[best]
+    return found
+
+
+def write_figure(pictures: Sequence[Picture], path: Path, *, overwrite: bool = False) -> Path:
+    """Write pictures with their captions as one PNG file; see `figure_png`.
+
+    Parameters
+    ----------
+    pictures : sequence of Picture
+        Of `example_pictures`.
+    path : Path
+    overwrite : bool
+        Replace what is there.
+
+    Raises
+    ------
+    CannotOpenError
+        Where something is there already.
+    """
+    with replacing(path, overwrite=overwrite) as part:
+        part.write_bytes(figure_png(pictures))
+    return path
+
+
+def figure_png(pictures: Sequence[Picture]) -> bytes:
+    """Return pictures with their captions as one figure (PNG), three in a row."""
+    from matplotlib.figure import Figure
+    from PIL import Image
+
+    rows = -(-len(pictures) // EACH)
+    wide = PAGE_INCHES / EACH
+    figure: Any = Figure(figsize=(PAGE_INCHES, rows * (wide + 0.55)), layout="constrained")
+    panels = figure.subplots(rows, EACH, squeeze=False).ravel()
+    for axes in panels:
+        axes.set_axis_off()
+    for axes, one in zip(panels, pictures, strict=False):
+        content = base64.b64decode(one.uri.partition(",")[2])
+        axes.imshow(np.asarray(Image.open(io.BytesIO(content)).convert("RGB")))
+        said = textwrap.fill(one.caption, CAPTION_LETTERS)
+        axes.set_title(said, loc="left", fontsize=7, color=INK, y=-0.02, va="top")
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
+    return buffer.getvalue()
 
 
 def _tiles(model: Model, dataset: Dataset, scores: Scores) -> list[Picture]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..core.dataset import IGNORE
+from .class_windows import class_chances
 from .losses import Objective
 from .rows import Predicted
 from .samples import Samples
@@ -53,6 +55,29 @@ def probabilities(logits: Tensor) -> Tensor:
     return logits.softmax(1)
 
 
+def judged_logits(network: nn.Module, tiles: list[LabelledTile], side_px: int | None) -> Tensor:
+    """Return logits of whole samples; of classes the logarithm of the mean over the windows.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+        In eval mode.
+    tiles : list of LabelledTile
+        Of a segmenter of one size.
+    side_px : int, optional
+        Side of what a classifier sees; None: the samples are of a segmenter.
+    """
+    if side_px is None:
+        return logits_of(network, np.stack([tile.image for tile in tiles])).float()
+
+    def predict(seen: NDArray[np.uint8]) -> NDArray[np.float32]:
+        chances: NDArray[np.float32] = logits_of(network, seen).float().softmax(1).cpu().numpy()
+        return chances
+
+    found = list(class_chances(predict, (tile.image for tile in tiles), side_px))
+    return torch.from_numpy(np.stack(found)).clamp_min(1e-12).log()
+
+
 def truth_of(tiles: list[LabelledTile]) -> Tensor:
     """Return the truth of whole samples of one size: (n, 1, y, x) float32, or (n,) int64."""
     if tiles[0].label >= 0:
@@ -81,6 +106,8 @@ class Monitor:
 
     def __init__(self, samples: Samples, objective: Objective) -> None:
         self.samples, self.objective = samples, objective
+        wanted = samples.wanted
+        self.side_px = wanted.side_px if wanted.task == "classification" else None
 
     def judge(self, network: nn.Module) -> dict[str, float]:
         """Return the scores of a network, which must be in eval mode."""
@@ -88,7 +115,7 @@ class Monitor:
         table = np.zeros((len(classes), len(classes)), np.int64)
         losses, errors = [], []
         for tiles in self._batches():
-            logits = logits_of(network, np.stack([tile.image for tile in tiles])).float()
+            logits = judged_logits(network, tiles, self.side_px)
             truth = truth_of(tiles).to(logits.device)
             losses += [float(self.objective(logits, truth))] * len(tiles)
             found = probabilities(logits).argmax(1)
@@ -115,7 +142,9 @@ class Monitor:
         for index in chosen:
             tile = self.samples[int(index)]
             image = tile.image[:SHOWN_PX, :SHOWN_PX]
-            chance = probabilities(logits_of(network, image[None]).float())[0].cpu().numpy()
+            seen = replace(tile, image=image)
+            logits = judged_logits(network, [seen], self.side_px)
+            chance = probabilities(logits)[0].cpu().numpy()
             truth = tile.label if tile.label >= 0 else tile.mask[:SHOWN_PX, :SHOWN_PX]
             yield Predicted(epoch, tile.name, image, truth, chance)
 

@@ -38,7 +38,7 @@ class Wanted:
     um_per_px : float, optional
         Scale that samples of known pixel size are brought to; None leaves them.
     side_px : int, optional
-        Side that whole samples are brought to.
+        Side of what a classifier sees. Whole samples of unknown pixel size are brought to it.
     preparation : str
         What is done to each image (`napari_steatosis.models._prepare`).
     """
@@ -94,19 +94,36 @@ def loaded(sample: Sample, wanted: Wanted) -> LabelledTile:
     image = sample.image()
     if wanted.task == "classification":
         label = _label(sample, wanted.classes)
-        if wanted.side_px is not None:
-            image = _resized(image, (wanted.side_px, wanted.side_px))
-        image = prepared(image, wanted.preparation)
+        image = prepared(_for_classifier(image, sample.um_per_px, wanted), wanted.preparation)
         none = np.broadcast_to(np.uint8(0), image.shape[:2])
         return LabelledTile(sample.name, sample.group, image, none, label)
     mask = _checked(sample, sample.mask(), image, wanted.classes)
     size, scale = (image.shape[0], image.shape[1]), sample.um_per_px
     if scale and wanted.um_per_px and abs(scale / wanted.um_per_px - 1) > SAME_SCALE:
-        factor = scale / wanted.um_per_px
-        size = (max(1, round(size[0] * factor)), max(1, round(size[1] * factor)))
+        size = _size_at(image, scale / wanted.um_per_px)
     if size != image.shape[:2]:
         image, mask = _resized(image, size), _resized(mask, size)
     return LabelledTile(sample.name, sample.group, prepared(image, wanted.preparation), mask)
+
+
+def _for_classifier(
+    image: NDArray[np.uint8], um_per_px: float | None, wanted: Wanted
+) -> NDArray[np.uint8]:
+    """Return an image at the scale that is wanted, whatever its size then is.
+
+    Where its pixel size is unknown all of it becomes one square: its scale is that of the others
+    only if they show as much.
+    """
+    if um_per_px and wanted.um_per_px:
+        return _resized(image, _size_at(image, um_per_px / wanted.um_per_px))
+    if wanted.side_px is not None:
+        return _resized(image, (wanted.side_px, wanted.side_px))
+    return image
+
+
+def _size_at(image: NDArray[np.uint8], factor: float) -> tuple[int, int]:
+    height, width = (max(1, round(length * factor)) for length in image.shape[:2])
+    return height, width
 
 
 def _label(sample: Sample, classes: tuple[str, ...]) -> int:

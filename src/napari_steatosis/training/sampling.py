@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from ..core.errors import BadValueError
 from .augment import vary
 from .losses import Objective
-from .monitor import logits_of, truth_of
+from .monitor import judged_logits, truth_of
 from .recipe import Crops
 from .samples import Samples
 from .stain_mixing import StainPool
@@ -147,10 +147,11 @@ def hard_tiles(network: nn.Module, samples: Samples, objective: Objective) -> It
         As in training.
     """
     network.eval()
-    device = next(network.parameters()).device
+    wanted = samples.wanted
+    side = wanted.side_px if wanted.task == "classification" else None
     for tile in samples:
-        logits = logits_of(network, tile.image[None])
-        loss = objective(logits.float(), truth_of([tile]).to(device))
+        logits = judged_logits(network, [tile], side)
+        loss = objective(logits, truth_of([tile]).to(logits.device))
         yield Hardness(tile.name, float(loss.detach()))
 
 

@@ -18,7 +18,7 @@ from ..core.errors import BadValueError
 from ..models.transfer import freeze, load_backbone, parameter_groups
 from .beginnings import About, Beginning, scale_of
 from .checkpoints import checkpoint_of, read_checkpoint, write_checkpoint
-from .checks import refuse_unlearnable
+from .checks import refuse_odd_windows, refuse_unlearnable
 from .learner import Group, Learner, training_compute
 from .losses import Objective, objective
 from .monitor import Monitor
@@ -134,6 +134,9 @@ class Session:
             self.network = self.begun.network(recipe)
             for part, path in recipe.weights.items():
                 load_backbone(self.network, path, part=part or None)
+            if self.begun.task == "classification":
+                stride = int(self.network.stride_px)  # type: ignore[arg-type]
+                refuse_odd_windows(self.begun.architecture, recipe.crops.crop_px, stride)
             self.network.to(self.compute.device)
         else:
             self.network.load_state_dict(self.best or self.learner.averaged.state_dict())

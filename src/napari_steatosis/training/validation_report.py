@@ -7,7 +7,6 @@ import csv
 import io
 import json
 from collections import Counter
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,9 +17,9 @@ from .. import __version__
 from ..core.dataset import IGNORE, Dataset, Finding, Sample
 from ..core.errors import SteatosisError
 from ..core.replacing import replacing
-from ..core.report import RESEARCH_USE
 from ..core.splits import IMAGE_LEVEL
 from .hepass_rules import ORDER
+from .page import filled
 
 if TYPE_CHECKING:
     from .validate import Validation
@@ -112,15 +111,6 @@ def _csv(value: Validation) -> str:
 
 
 def _html(value: Validation) -> str:
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("napari_steatosis.training", "templates"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     by_name = {one.name: one for one in value.data}
     sections = []
     for severity, kind in value.kinds:
@@ -128,7 +118,8 @@ def _html(value: Validation) -> str:
         remedies = {one.remedy for one in found}
         said = remedies.pop() if len(remedies) == 1 else ""
         sections.append((severity, kind, found, said, _pictures(found, by_name)))
-    return environment.get_template("validation.html").render(
+    return filled(
+        "validation.html",
         title=Path(value.data.root).name or "Dataset",
         rules=value.rules,
         summary=summary(value.data),
@@ -138,9 +129,6 @@ def _html(value: Validation) -> str:
         most_rows=MOST_ROWS,
         parameters=[(name, str(one)) for name, one in value.parameters.items()],
         digest=value.data.digest,
-        version=__version__,
-        written=datetime.now().astimezone().strftime("%d %B %Y, %H:%M"),
-        notice=RESEARCH_USE,
     )
 
 
