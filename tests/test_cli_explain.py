@@ -73,6 +73,18 @@ def test_what_cannot_be_done_is_said(liver, tmp_path, options, error, said):
         run(liver, "--out", tmp_path / "map.png", *options)
 
 
+def test_a_map_is_tested_where_it_is_asked_for(liver, tmp_path):
+    out = tmp_path / "map.png"
+    done = run(liver, "--region", "50,60,64,64", "--out", out, "--check")
+    assert done.exit_code == 0, done.output
+    assert "Rank correlation with the map of random weights" in done.stdout
+    found = json.loads((tmp_path / "map_check.json").read_text())
+    assert len(found["curves"]["insertion"]) == 17
+    assert 0 < found["areas"]["deletion"] < 1
+    with Image.open(tmp_path / "map_check.png") as image:
+        assert min(image.size) > 600
+
+
 def test_a_map_has_no_other_format(liver, tmp_path):
     with pytest.raises(UnknownNameError, match="a picture"):
         run(liver, "--region", "50,60,32,32", "--out", tmp_path / "map.jpg")

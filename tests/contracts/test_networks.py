@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -53,6 +54,68 @@ def test_explanations_get_a_map_and_a_gradient_of_it(network):
         assert values.shape[1] >= 8
         assert gradient.isfinite().all()
         assert gradient.abs().max() > 0
+
+
+SMP = (
+    *("unet", "unetplusplus", "manet", "linknet", "fpn", "pspnet"),
+    *("deeplabv3", "deeplabv3plus", "pan", "upernet", "segformer"),
+)
+"""Architectures of the library; its dpt takes encoders of transformers only."""
+
+MAPS = {"resnet-vgg": 2, "hybrid-convformer": 2}
+"""Rows whose two parts are looked at by themselves and together; of the others there is one."""
+
+
+@pytest.mark.parametrize("row", [row for row in MODELS if row not in NO_LAYERS])
+def test_every_network_is_explained(row: str):
+    """Segmenters and classifiers: a finite map of the size of the tile, of each class and way."""
+    from napari_steatosis.models.explain import METHODS
+
+    for task in ("segmentation", "classification") if row == "hybrid-convformer" else ("",):
+        explainer = _explainer(row, task)
+        side = 2 * explainer.network.stride_px
+        noise = np.random.default_rng(0).integers(0, 256, (2, side, side, 3), np.uint8)
+        for method in METHODS:
+            found = explainer.cam(noise, target=1, method=method)
+            assert found.values.shape == (2, side, side)
+            assert len(found.layers) == MAPS.get(row, 1)
+            for values in (found.values, *found.layers.values()):
+                assert np.isfinite(values).all()
+                assert 0 <= values.min() <= values.max() <= 1
+        other = explainer.randomised().cam(noise, target=1).values
+        assert np.isfinite(other).all()
+
+
+@pytest.mark.parametrize("architecture", SMP)
+def test_every_architecture_of_the_library_is_explained(architecture: str):
+    explainer = _explainer("smp", architecture=architecture, encoder="resnet18")
+    side = 2 * explainer.network.stride_px
+    noise = np.random.default_rng(0).integers(0, 256, (1, side, side, 3), np.uint8)
+    found = explainer.cam(noise, target=1)
+    assert found.values.shape == (1, side, side)
+    assert np.isfinite(found.values).all()
+    assert found.values.max() > 0
+
+
+def _explainer(row: str, task: str = "", **parameters: str) -> Any:
+    from napari_steatosis.models._torch import TorchModel
+    from napari_steatosis.models.explain import Explainer
+
+    torch.manual_seed(0)
+    parameters = {**parameters, **({"task": task} if task else {})}
+    network = build(row, **parameters).eval()
+    spec = ModelSpec(
+        name="untrained",
+        architecture=row,
+        task=getattr(network, "task", "segmentation"),
+        classes=("tissue", "fat"),
+        um_per_px=0.5,
+        tile_px=128,
+        halo_px=0,
+        multiple_px=network.stride_px,
+        parameters=parameters,
+    )
+    return Explainer(TorchModel(network, spec, device="cpu", precision="fp32"))
 
 
 def test_evaluation_is_deterministic(network):

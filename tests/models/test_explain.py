@@ -8,7 +8,7 @@ from napari_steatosis.core.errors import BadValueError
 from napari_steatosis.core.model import ModelSpec
 from napari_steatosis.models import MODELS, build, load_model
 from napari_steatosis.models._torch import TorchModel
-from napari_steatosis.models.explain import METHODS, Explainer, deletion_curve
+from napari_steatosis.models.explain import METHODS, Explainer
 
 CLASSIFIERS = (
     "timm",
@@ -23,7 +23,7 @@ CLASSIFIERS = (
 PARAMETERS = {"hybrid-convformer": {"task": "classification"}, "resnet-vgg": {"resnet": "resnet18"}}
 
 
-def untrained(architecture):
+def untrained(architecture, device="cpu"):
     torch.manual_seed(2)
     network = build(architecture, **PARAMETERS.get(architecture, {})).eval()
     spec = ModelSpec(
@@ -37,7 +37,7 @@ def untrained(architecture):
         multiple_px=network.stride_px,
         parameters=PARAMETERS.get(architecture, {}),
     )
-    return TorchModel(network, spec, device="cpu", precision="fp32")
+    return TorchModel(network, spec, device=device, precision="fp32")
 
 
 def noise(count, side, seed=0):
@@ -131,15 +131,22 @@ def test_random_weights_change_the_map(liver):
     assert np.array_equal(own, explainer.cam(liver, target=1).values)
 
 
-def test_painting_over_what_counts_lowers_the_probability():
-    model = untrained("timm")
-    tile = noise(1, 96)[0]
-    target = int(model.predict(tile[None])[0].argmax())
-    curve = deletion_curve(model, tile, np.random.default_rng(0).random((96, 96)), target=target)
-    assert len(curve) == 17
-    assert curve[0] == pytest.approx(model.predict(tile[None])[0, target], abs=1e-6)
-    flat = np.full_like(tile, np.rint(tile.reshape(-1, 3).mean(0)).astype(np.uint8))
-    assert curve[-1] == pytest.approx(model.predict(flat[None])[0, target], abs=1e-5)
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize("architecture", ["cnn-rnn", "cnn-lstm-attention"])
+def test_recurrent_networks_are_explained_on_a_gpu_in_evaluation(architecture):
+    """cuDNN computes no gradient of a recurrent network in evaluation, and batch norm needs it."""
+    on_cpu, on_gpu = (untrained(architecture, device) for device in ("cpu", "cuda"))
+    tiles = noise(2, max(128, on_cpu.spec.multiple_px))
+    own, other = Explainer(on_cpu), Explainer(on_gpu)
+    for method in METHODS:
+        found = other.cam(tiles, target=1, method=method)
+        assert not other.network.training
+        assert np.isfinite(found.values).all()
+        assert found.probabilities == pytest.approx(
+            own.cam(tiles, target=1, method=method).probabilities, abs=1e-3
+        )
+    assert other.attention(tiles) == pytest.approx(own.attention(tiles), abs=1e-2)
 
 
 def test_what_cannot_be_explained_is_said():

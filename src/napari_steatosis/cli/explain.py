@@ -37,6 +37,9 @@ def explain(
     mpp: Mpp = None,
     srgb: Srgb = False,
     swap_red_blue: Swap = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Test the map: random weights, deletion, insertion.")
+    ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")] = False,
 ) -> None:
     """Draw what a model looked at. The map shows where, not how much: it is no measurement."""
@@ -62,6 +65,15 @@ def explain(
     typer.echo(
         f"{heat.name}  {heat.values.shape[0]} x {heat.values.shape[1]} px  0 to {largest:.3g}"
     )
+    if check:
+        from ..io._map_check_files import write_map_check
+        from ..pipelines.explain_check import check_explanation
+
+        found = check_explanation(opened, loaded, heat, stain=applied)
+        for sentence in found.sentences():
+            typer.echo(sentence)
+        for file in write_map_check(found, out, overwrite=overwrite):
+            say.print(str(file), markup=False)
 
 
 def _region(text: str, plane: Plane) -> Region:

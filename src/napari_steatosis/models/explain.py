@@ -1,7 +1,7 @@
 """What in an image a network's answer came from: Grad-CAM, Grad-CAM++, and its own attention.
 
-A map is qualitative. `Explainer.randomised` and `deletion_curve` say whether it has to do with what
-the network learnt at all.
+A map is qualitative. `napari_steatosis.models.map_check` says whether it has to do with what the
+network learnt at all.
 """
 
 from __future__ import annotations
@@ -220,42 +220,6 @@ def ways_of(model: TorchModel) -> tuple[str, ...]:
     """
     own = ("attention",) if hasattr(Explainer(model).network, "attention") else ()
     return (*METHODS, *own)
-
-
-def deletion_curve(
-    model: TorchModel, tile: NDArray[np.uint8], values: Maps, *, target: int, steps: int = 16
-) -> NDArray[np.float64]:
-    """Return the probability of a class as the places of a map are painted over, the most first.
-
-    Petsiuk et al., BMVC 2018. Painted over means: replaced by the mean colour of the tile. A map
-    that shows what the network uses makes the curve fall sooner than a random order does.
-
-    Parameters
-    ----------
-    model : TorchModel
-        A classifier.
-    tile : (y, x, 3) uint8
-    values : (y, x) float32
-        The map.
-    target : int
-        The class.
-    steps : int
-        Points of the curve after the first.
-
-    Returns
-    -------
-    (steps + 1,) float64
-        From the whole tile to one of a single colour.
-    """
-    order = np.argsort(-values.ravel(), kind="stable")
-    mean = np.rint(tile.reshape(-1, 3).mean(0)).astype(np.uint8)
-    painted = []
-    for step in range(steps + 1):
-        one = tile.reshape(-1, 3).copy()
-        one[order[: len(order) * step // steps]] = mean
-        painted.append(one.reshape(tile.shape))
-    found: NDArray[np.float64] = model.predict(np.stack(painted))[:, target].astype(np.float64)
-    return found
 
 
 def _keep(seen: dict[str, Tensor], name: str) -> Callable[..., None]:
