@@ -95,6 +95,26 @@ class TorchModel:
         other.__dict__.update(self.__dict__, spec=replace(self.spec, scores=scores), folder=None)
         return other
 
+    def with_threshold(self, threshold: float) -> TorchModel:
+        """Return the model with another threshold: another digest, and no scores, which were of
+        the old one. `napari_steatosis.models.save_model` keeps it.
+
+        Raises
+        ------
+        BadValueError
+            Where the model has more than two classes, or the threshold is not between 0 and 1.
+        """
+        if len(self.spec.classes) != 2 or not 0 < threshold < 1:
+            raise BadValueError(
+                f"Model {self.spec.name!r} has {len(self.spec.classes)} classes, and the threshold "
+                f"is {threshold:g}: there must be two classes, and it must be between 0 and 1."
+            )
+        spec = replace(self.spec, threshold=threshold, scores={})
+        other = object.__new__(TorchModel)
+        own = {"spec": spec, "digest": digest_of(spec, self.state), "folder": None}
+        other.__dict__.update(self.__dict__, **own)
+        return other
+
     def predict(self, tiles: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Map tiles to probabilities in the order of ``spec.classes``.
 
