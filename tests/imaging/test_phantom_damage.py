@@ -81,3 +81,26 @@ def test_swollen_droplets_are_large_and_packed() -> None:
     area = np.pi * (table["radius_px"] ** 2)
     assert area[large].sum() > 0.4 * area.sum()
     assert (truth == 2).mean() == pytest.approx(0.35, abs=0.07)
+
+
+def test_packed_fat_is_as_much_as_was_asked_for() -> None:
+    """Above 45 percent droplets of many sizes fill what the larger ones leave."""
+    for seed, fat in ((1, 47), (2, 55), (3, 60)):
+        drawn = liver(1000, seed=seed, fat=fat)
+        assert drawn.true_fat_percent() == pytest.approx(fat, rel=0.06)
+        table = drawn.droplets(drawn.bounds)
+        area = np.pi * table["radius_px"] ** 2
+        assert area[table["radius_px"] > 16].sum() > 0.6 * area.sum()  # 8 um
+
+
+def test_packed_fat_does_not_depend_on_the_regions_read() -> None:
+    drawn = liver(1200, seed=5, fat=60, glass=True)
+    whole = Region(y=531, x=277, height=301, width=340)
+    pixels, found = drawn.read(0, whole), drawn.instances(whole)
+    assert len(np.unique(found)) > 60
+    for y in range(0, 301, 131):
+        for x in range(0, 340, 117):
+            part = Region(y=531 + y, x=277 + x, height=131, width=117).intersect(whole)
+            assert part is not None
+            assert np.array_equal(drawn.read(0, part), pixels[part.within(whole)])
+            assert np.array_equal(drawn.instances(part), found[part.within(whole)])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,6 +71,11 @@ class Fat:
     size: float
     swelling: float
 
+    left: ClassVar[float] = 0.97
+    """Share of the area of droplets that is left where neighbours cut each other."""
+    reach_um: ClassVar[float] = len(CLASSES) * REACH_UM
+    """Candidates reach so far beyond the box that is asked for, um."""
+
     def candidates(self, box: Box, most: float) -> list[Droplets]:
         """Return per size class what may lie in a box, and around it what may displace it.
 
@@ -101,7 +107,7 @@ class Fat:
         outlines = Ellipses(
             y,
             x,
-            np.clip(middle * np.exp((0.33 - 0.13 * swelling) * _bell(lattice, i, j)), low, high),
+            np.clip(middle * np.exp((0.33 - 0.13 * swelling) * bell(lattice, i, j)), low, high),
             1 + 0.3 * lattice.draw(i, j, "stretch").astype(np.float64) ** 2,
             np.pi * lattice.draw(i, j, "angle").astype(np.float64),
             lattice.draw(i, j, "mark").astype(np.float64),
@@ -147,7 +153,7 @@ def thinned(candidates: list[Droplets], amount: float) -> Droplets:
     return joined.where(np.argsort(joined.identity))
 
 
-def _bell(lattice: Lattice, i: Ints, j: Ints) -> Doubles:
+def bell(lattice: Lattice, i: Ints, j: Ints) -> Doubles:
     """Return about normal numbers: the scaled sum of four uniform ones."""
     total = sum(lattice.draw(i, j, f"bell {k}").astype(np.float64) for k in range(4))
     return (np.asarray(total) - 2) * np.sqrt(3)

@@ -23,6 +23,9 @@ from .whites import white_kinds
 BLOCK_PX = 1024
 SHAPES = ("everywhere", "piece", "cores")
 
+MOST_FAT = 62.0
+"""Largest share of the parenchyma that can be drawn as fat, percent."""
+
 
 @dataclass(frozen=True, slots=True)
 class DrawnLiver:
@@ -65,8 +68,10 @@ class DrawnLiver:
             raise BadValueError(
                 f"The drawn liver is drawn at 0.1 to 4 um per pixel, got {self.um_per_px}."
             )
-        if not 0 <= self.fat_percent <= 45:
-            raise BadValueError(f"fat_percent must lie in 0 to 45, got {self.fat_percent}.")
+        if not 0 <= self.fat_percent <= MOST_FAT:
+            raise BadValueError(
+                f"fat_percent must lie in 0 to {MOST_FAT:g}, got {self.fat_percent}."
+            )
         if self.shape not in SHAPES:
             raise BadValueError(f"The shape must be one of {SHAPES}, got {self.shape!r}.")
 
@@ -256,8 +261,9 @@ def drawn_liver(
     seed : int
         Decides tissue, droplets and stain.
     fat_percent : float
-        Wanted fat area in percent of the parenchyma, 0 to 45; reached to about 15 % of
+        Wanted fat area in percent of the parenchyma, 0 to 62; reached to about 15 % of
         itself where the slide is large enough. `DrawnLiver.true_fat_percent` counts it.
+        Above 45 droplets are packed, whatever the style says of their size.
     glass : bool
         Put glass around: up to 8 mm along the shorter side one rounded piece, above that
         three needle cores of at most 15 x 1.1 mm, so the tissue of a huge slide stays

@@ -8,17 +8,16 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from .droplets import CLASSES, REACH_UM, Droplets, Fat, thinned
+from .droplets import REACH_UM, Droplets, Fat, thinned
 from .lattice import Box, Doubles, Floats, key_of, noise
 from .outline import Outline
+from .packing import PACKED_FROM, Packed
 from .stamp import Ellipses, Near, stamp
 from .style import Style
 from .vessels import Vessels, vessels_in
 from .view import View
 
 MOST_PER_PERCENT = 0.25
-OVERLAP = 0.97
-"""Share of the area of droplets that is left where neighbours cut each other."""
 
 SAMPLE_UM2 = 4.0e6
 """The amount of fat is fitted on the whole of slides up to this area, else on a sample, um2."""
@@ -56,13 +55,16 @@ class Scene:
 
     def candidates(self, box: Box, most: float) -> list[Droplets]:
         """Return what may lie in the parenchyma of a box, clear of edges and vessels."""
-        vessels = vessels_in(self.seed, box.grow(len(CLASSES) * REACH_UM))
-        pool = self.fat.candidates(box, most)
+        fat = self.fat
+        vessels = vessels_in(self.seed, box.grow(fat.reach_um))
+        pool = fat.candidates(box, most)
         return [found.where(self._holds(found.outlines, vessels)) for found in pool]
 
     @property
-    def fat(self) -> Fat:
+    def fat(self) -> Fat | Packed:
         """Where droplets could lie."""
+        if self.fat_percent > PACKED_FROM:
+            return Packed(self.seed)
         return Fat(self.seed, self.style.size, self.style.swelling)
 
     def _holds(self, shapes: Ellipses, vessels: Vessels) -> NDArray[np.bool_]:
@@ -109,22 +111,23 @@ def fitted_amount(scene: Scene) -> float:
         return 0.0
     boxes = _sample(scene.outline)
     tissue = sum(_tissue_um2(scene, box) for box in boxes)
-    most = MOST_PER_PERCENT * scene.fat_percent**1.3
+    packed = scene.fat_percent > PACKED_FROM
+    most = 1.0 if packed else MOST_PER_PERCENT * scene.fat_percent**1.3
     pools = [(scene.candidates(box, most), box) for box in boxes]
     low, high = 0.0, most
     for _ in range(10):
         amount = (low + high) / 2
-        covered = sum(_fat_um2(pool, box, amount) for pool, box in pools)
+        covered = sum(scene.fat.left * _fat_um2(pool, box, amount) for pool, box in pools)
         below = 100 * covered < scene.fat_percent * max(tissue, 1.0)
         low, high = (amount, high) if below else (low, amount)
     return (low + high) / 2
 
 
 def _fat_um2(pool: list[Droplets], box: Box, amount: float) -> float:
-    """Return the area of the droplets of a box, um2, without drawing pixels."""
+    """Return the area of the droplets of a box, um2, each counted as if it were alone."""
     shapes = thinned(pool, amount).outlines
     radius = shapes.radius[box.holds(shapes.y, shapes.x)]
-    return OVERLAP * float(np.pi * (radius**2).sum())
+    return float(np.pi * (radius**2).sum())
 
 
 def _tissue_um2(scene: Scene, box: Box) -> float:
