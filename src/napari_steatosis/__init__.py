@@ -55,6 +55,7 @@ PUBLIC = {
     "normalise": "napari_steatosis.pipelines.normalise:normalise",
     "cohort": "napari_steatosis.pipelines.cohort:cohort",
     "quality": "napari_steatosis.imaging.quality:quality",
+    "focus_map": "napari_steatosis.imaging.focus_map:focus_map",
 }
 
 __all__ = ["PUBLIC", "__version__"]

@@ -153,6 +153,43 @@ def test_the_rim_of_a_bubble_on_glass() -> None:
     assert "1.7 mm" in found.text  # across the square around it
 
 
+def mounted(rgb: RGB, y: float, x: float, radius: float, dark: float = 0.6) -> RGB:
+    """An air bubble over tissue: what lies inside is blurred, its rim dark."""
+    rows, columns = np.ogrid[: rgb.shape[0], : rgb.shape[1]]
+    angle = np.arctan2(rows - y, columns - x)
+    away = np.hypot(rows - y, columns - x) - radius * (1 + 0.015 * np.sin(2 * angle + 1))
+    soft = blurred(rgb, 6, away < 0).astype(np.float32)
+    shade = 1 - dark * np.exp(-((away / 14) ** 2))
+    return np.clip(np.rint(soft * shade[..., None]), 0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("y", "x", "radius", "dark"),
+    [(768, 768, 500, 0.6), (768, 768, 300, 0.35), (600, 200, 400, 0.6), (900, 900, 640, 0.8)],
+    ids=["whole", "small and pale", "cut by the edge", "large"],
+)
+def test_a_bubble_over_tissue(liver: RGB, y: float, x: float, radius: float, dark: float) -> None:
+    assert judged(liver)["bubbles"].value == 0
+    found = judged(mounted(liver, y, x, radius, dark))["bubbles"]
+    rows, columns = np.ogrid[:SIDE, :SIDE]
+    inside = np.hypot(rows - y, columns - x) < radius
+    assert found.verdict == "flagged"
+    assert found.value == pytest.approx(100 * inside.mean(), rel=0.15)
+
+
+def test_bubbles_in_fat_liver_and_across_its_edge(piece: RGB) -> None:
+    fat = drawn(SIDE, SIDE, seed=8, fat=40)
+    assert judged(fat)["bubbles"].value == 0
+    assert judged(mounted(fat, 700, 800, 450))["bubbles"].verdict == "flagged"
+    assert judged(mounted(piece, 768, 250, 350))["bubbles"].verdict == "flagged"
+
+
+@pytest.mark.parametrize("seed", range(10, 18))
+def test_vessels_and_droplets_are_no_bubbles(seed: int) -> None:
+    found = judged(drawn(1024, 1024, seed=seed, glass=seed % 2 == 0, fat=(0, 20, 45)[seed % 3]))
+    assert found["bubbles"].value == 0
+
+
 @pytest.mark.parametrize(("quality_", "verdict"), [(8, "flagged"), (80, "good")])
 def test_strong_compression(liver: RGB, quality_: int, verdict: str) -> None:
     file = io.BytesIO()
@@ -186,4 +223,4 @@ def test_the_same_seed_sees_the_same_places(liver: RGB) -> None:
 
 def test_an_aspect_that_is_not_there() -> None:
     with pytest.raises(UnknownNameError, match="it has: tissue, focus"):
-        judged(glass(64, 64))["bubbles"]
+        judged(glass(64, 64))["dust"]

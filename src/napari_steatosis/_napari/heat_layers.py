@@ -31,7 +31,7 @@ def heat_layer(heat: HeatMap, image: napari.layers.Image, slide: Slide) -> Layer
         With a pixel size.
     """
     options = {
-        "name": f"{heat.name} · {heat.provenance.get('model', '')}",
+        "name": " · ".join(filter(None, (heat.name, heat.provenance.get("model")))),
         "rgb": False,
         "colormap": heat_map_colours(),
         "contrast_limits": (0.0, 1.0),

@@ -16,8 +16,9 @@ from ..core.slide import Slide
 from ._colour_sample import ColourSample, sample_colours
 from ._quality_focus import Sharpness, sharpness
 from ._quality_light import blockiness, brightness, clipped_shares
-from ._quality_look import Look, look
+from ._quality_look import LOOK_UM, Look, look
 from ._quality_marks import fold_share, grey_lines, ink
+from ._quality_rims import Rim, bubbles, share_inside
 from ._quality_windows import Windows, windows_in
 from .channel_order import order_of
 from .stain_guess import StainGuess, guess_of
@@ -73,6 +74,8 @@ class Sample:
         What they say of the stain.
     tissue : Mask, optional
         What was given.
+    rims : list of Rim
+        Circles around bubbles.
     """
 
     scaled: bool
@@ -82,6 +85,7 @@ class Sample:
     colours: ColourSample | None
     guess: StainGuess | None
     tissue: Mask | None
+    rims: list[Rim]
 
     @property
     def bare(self) -> bool:
@@ -112,7 +116,8 @@ def verdicts(
     um = None if slide.um_per_px is None else slide.frame().mean_um_per_px
     sharp = sharpness(windows, um)
     guess = None if colours is None else guess_of(colours)
-    sample = Sample(um is not None, seen, windows, sharp, colours, guess, tissue)
+    rims = bubbles(seen, random) if um is not None and not seen.dark else []
+    sample = Sample(um is not None, seen, windows, sharp, colours, guess, tissue, rims)
     judges: tuple[Callable[[Sample], Aspect], ...] = (
         _tissue,
         _focus,
@@ -120,6 +125,7 @@ def verdicts(
         _folds,
         _ink,
         _glass,
+        _bubbles,
         _light,
         _white,
         _stain,
@@ -247,7 +253,28 @@ def _glass(sample: Sample) -> Aspect:
         return made(percent, "good", "No long grey lines were found on the glass.")
     text = (
         f"Grey lines up to {longest / 1000:.1f} mm long on the glass: the edge of a coverslip, a "
-        f"bubble or a scratch. Look whether one crosses the tissue, which is not judged."
+        f"bubble or a scratch. Look whether one crosses the tissue."
+    )
+    return made(percent, "flagged", text)
+
+
+def _bubbles(sample: Sample) -> Aspect:
+    made = _of("bubbles", "% of tissue")
+    seen = sample.seen
+    reasons = {
+        "Without a pixel size": not sample.scaled,
+        "In a dark picture": seen.dark,
+        "With pixels so coarse": seen.um > 2 * LOOK_UM,
+    }
+    for why in (reason for reason, so in reasons.items() if so):
+        return made(None, "not judged", f"{why} bubbles are not looked for.")
+    percent = 100 * share_inside(seen, sample.rims)
+    if percent == 0:
+        return made(percent, "good", "No rims of bubbles were found over the tissue.")
+    across = 2 * max(rim.radius for rim in sample.rims) * seen.um / 1000
+    text = (
+        f"Bubbles: {len(sample.rims)} dark round rims, up to {across:.2g} mm across, with about "
+        f"{percent:.1f} % of the tissue inside. Exclude these places, or mount the slide again."
     )
     return made(percent, "flagged", text)
 

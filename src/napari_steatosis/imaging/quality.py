@@ -21,12 +21,12 @@ def quality(slide: Slide, tissue: Mask | None = None, *, seed: int = 0) -> Slide
 
     ``focus`` is the share of tissue whose edges are wider than 1.1 um, ``detail`` the width of
     edges in pixels, ``folds`` the share of tissue that lies twice, ``ink`` the area of pen
-    marks, ``glass`` the share of glass under grey lines (bubbles, coverslips), ``light`` the
-    share of stained pixels that are clipped, ``white`` the grey value of the brightest places,
-    ``stain`` the optical density of the stain, ``channels`` how much bluer nuclei are than the
-    rest, ``compression`` the steps at the borders of JPEG blocks, ``tissue`` its area, and
-    ``reading`` the share of the sample that could be read. How the limits were set, and what
-    was not validated, is in the documentation.
+    marks, ``glass`` the share of glass under grey lines (bubbles, coverslips), ``bubbles`` the
+    share of tissue inside dark round rims, ``light`` the share of stained pixels that are
+    clipped, ``white`` the grey value of the brightest places, ``stain`` the optical density of
+    the stain, ``channels`` how much bluer nuclei are than the rest, ``compression`` the steps at
+    the borders of JPEG blocks, ``tissue`` its area, and ``reading`` the share of the sample that
+    could be read. How the limits were set, and what was not validated, is in the documentation.
 
     Parameters
     ----------

@@ -61,20 +61,30 @@ def _write_picture(heat: HeatMap, path: Path, slide: Slide, overwrite: bool) -> 
     edges = heat.frame.to_um([(-0.5, -0.5), (rows - 0.5, columns - 0.5)])
     (y, x), (y_end, x_end) = np.rint(frame.to_px(edges) + 0.5).astype(int).tolist()
     region = Region(y=y, x=x, height=max(1, y_end - y), width=max(1, x_end - x))
-    title = f"{heat.name}, {heat.provenance.get('model', '')}. Shows where, not how much."
+    named = ", ".join(filter(None, (heat.name, heat.provenance.get("model"))))
+    title = f"{named}. Shows where, not how much."
     view = Snapshot(slide, region, width_px=int(np.clip(columns, 800, 4000)), title=title)
     rgb, _ = picture(view)
-    colours = heat_colours(_spread(heat.values, rgb.shape[:2]))
+    seen = view.view.height / region.height, view.view.width / region.width
+    colours = heat_colours(_spread(heat.values, rgb.shape[:2], seen))
     shown, share = 255 * colours[..., :3], colours[..., 3:]
     blended = np.rint(rgb * (1 - share) + shown * share).astype(np.uint8)
     legend = [_entry(step) for step in STEPS]
     save_page(page(view, blended, legend), path, overwrite=overwrite)
 
 
-def _spread(values: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np.float32]:
-    """Return the values at the pixels of a picture, from the nearest pixel of the map."""
-    rows = ((np.arange(shape[0]) + 0.5) * values.shape[0] / shape[0]).astype(np.int64)
-    columns = ((np.arange(shape[1]) + 0.5) * values.shape[1] / shape[1]).astype(np.int64)
+def _spread(
+    values: NDArray[np.float32], shape: tuple[int, int], seen: tuple[float, float]
+) -> NDArray[np.float32]:
+    """Return the values at the pixels of a picture, from the nearest pixel of the map.
+
+    `seen` is which share of the map's rows and columns the picture shows: the last pixels of a
+    map may stick out of the slide.
+    """
+    rows, columns = (
+        ((np.arange(side) + 0.5) * (own * share / side)).astype(np.int64)
+        for side, own, share in zip(shape, values.shape, seen, strict=True)
+    )
     return values[np.ix_(rows, columns)]
 
 
