@@ -38,7 +38,7 @@ def fat_map_layer(report: Report, labels: napari.layers.Labels) -> LayerTuple:
         "colormap": "inferno",
         "contrast_limits": (0.0, high),
         "metadata": {MAP_OF: FAT},
-        **_look(report, frame, labels),
+        **_look(frame, labels),
     }
     return values, options, "image"
 
@@ -62,7 +62,7 @@ def grade_layer(report: Report, labels: napari.layers.Labels) -> LayerTuple:
         "colormap": steps,
         "contrast_limits": (-0.5, 3.5),
         "metadata": {MAP_OF: HEPATOCYTES},
-        **_look(report, frame, labels),
+        **_look(frame, labels),
     }
     return grade_of(values).astype(np.float32), options, "image"
 
@@ -75,16 +75,33 @@ def show_map(viewer: napari.Viewer, data: LayerTuple) -> None:
     for one in [one for one in viewer.layers if MAP_OF in one.metadata]:
         if one.metadata[MAP_OF] == layer.metadata[MAP_OF]:
             viewer.layers.remove(one)
-        else:
-            one.visible = one.colorbar.visible = False
+        elif "Points" not in (type(one).__name__, type(layer).__name__):
+            one.visible = False
+            _show_colours(one, False)
     active = viewer.layers.selection.active
     viewer.add_layer(layer)
-    layer.colorbar.visible = True
+    _show_colours(layer, True)
     viewer.layers.selection.active = active
 
 
-def _look(report: Report, frame: Frame, labels: napari.layers.Labels) -> dict[str, Any]:
-    """Return how such a map looks, and where it lies: on the labels, wherever these were moved."""
+def _show_colours(layer: Any, shown: bool) -> None:
+    if type(layer).__name__ == "Image":
+        layer.colorbar.visible = shown
+
+
+def _look(frame: Frame, labels: napari.layers.Labels) -> dict[str, Any]:
+    """Return how such a map looks, and where it lies."""
+    return {
+        "opacity": OPACITY,
+        "blending": "translucent",
+        "interpolation2d": "nearest",
+        "rgb": False,
+        **placed_on(frame, labels),
+    }
+
+
+def placed_on(frame: Frame, labels: napari.layers.Labels) -> dict[str, Any]:
+    """Return where pixels of a frame lie: on the labels, wherever these were moved."""
     own = labels.metadata["prediction"].frame
     to_labels = np.eye(3)
     to_labels[[0, 1], [0, 1]] = np.divide(frame.um_per_px, own.um_per_px)
@@ -92,11 +109,4 @@ def _look(report: Report, frame: Frame, labels: napari.layers.Labels) -> dict[st
     matrix = data_to_world(labels) @ to_labels
     straight = np.allclose([matrix[0, 1], matrix[1, 0]], 0)
     place = {"scale": np.diag(matrix)[:2], "translate": matrix[:2, 2]}
-    return {
-        "opacity": OPACITY,
-        "blending": "translucent",
-        "interpolation2d": "nearest",
-        "rgb": False,
-        "units": labels.units,
-        **(place if straight else {"affine": matrix}),
-    }
+    return {"units": labels.units, **(place if straight else {"affine": matrix})}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,10 +17,11 @@ from ..core.duration import duration
 from ..core.errors import BadValueError, SteatosisError
 from ..core.report import RESEARCH_USE
 from .droplet_overlay import Droplets
-from .fat_map import fat_map_layer, grade_layer, show_map
+from .finding_fields import FindingFields
 from .histogram import diameter_of
 from .job import Job, Outcome
 from .layers import shapes_among
+from .map_buttons import MapButtons
 from .measure_tabs import MeasureTabs
 from .measuring import Measured, Wanted, measuring, saving
 from .panel import Panel, Rows
@@ -84,11 +86,12 @@ class MeasureForm(Container):
             label="Macro from (µm²)", min=0.1, max=100_000, step=5, value=MACRO_UM2
         )
         self.circles = CheckBox(text="Circles in the view", value=False)
-        self.fat_map, self.grade_map = PushButton(text="Fat map"), PushButton(text="Grade map")
+        self.maps = MapButtons(self.viewer, self._shown)
         self.save = PushButton(text="Save…")
         self._rows = Rows()
         for field in (self.labels, self.inside, self.leave_out, self.smallest):
             self._rows.add(field)
+        self.findings = FindingFields(self.viewer, self._rows)
         self.panel = Panel()
         self.panel.table.hide()
         self.tabs = MeasureTabs(self.cut, self.circles)
@@ -97,7 +100,7 @@ class MeasureForm(Container):
         layout.addWidget(_across(self.run, self.cancel))
         layout.addWidget(self.panel)
         layout.addWidget(self.tabs, 1)
-        layout.addWidget(_across(self.fat_map, self.grade_map, self.save))
+        layout.addWidget(_across(*self.maps.all, self.save))
         layout.addWidget(QLabel(RESEARCH_USE))
         self.native.setMinimumWidth(WIDTH_PX)
         self._set_busy(False)
@@ -115,11 +118,6 @@ class MeasureForm(Container):
             "disc 9.1 µm across. Drag the line in the histogram, or type."
         )
         self.circles.tooltip = "A circle of its area around every droplet in the view"
-        self.fat_map.tooltip = "Local fat area fraction as an image, a pixel per square of 256 µm"
-        self.grade_map.tooltip = (
-            "The grade that each square of 256 µm would have by its share of hepatocyte squares "
-            "with fat. The grade of a place is not that of a patient."
-        )
         self.save.tooltip = "CSV, GeoJSON (QuPath), HTML, JSON or Parquet, by the suffix"
 
     def _connect(self) -> None:
@@ -131,8 +129,6 @@ class MeasureForm(Container):
         self.cancel.changed.connect(self.stop)
         self.cut.changed.connect(self._cut_changed)
         self.circles.changed.connect(self.show_circles)
-        self.fat_map.changed.connect(lambda: self._add(fat_map_layer))
-        self.grade_map.changed.connect(lambda: self._add(grade_layer))
         self.save.changed.connect(self._ask_save)
         self.tabs.histogram.cut_moved.connect(self._cut_dragged)
         self.tabs.droplets.chosen.connect(self._row_chosen)
@@ -152,6 +148,7 @@ class MeasureForm(Container):
     def _layers_changed(self, _: Any = None) -> None:
         for chooser in (self.labels, self.inside, self.leave_out):
             chooser.reset_choices()
+        self.findings.refresh()
         if self.labels.value is None and (there := self._predictions()):
             self.labels.value = there[-1][1]
         if self.droplets is not None and self.droplets.labels not in self.viewer.layers:
@@ -194,6 +191,7 @@ class MeasureForm(Container):
             left_out=tuple(outline for _, outline in regions_of(self.leave_out.value, labels)),
             smallest_um2=float(self.smallest.value),
             macro_um2=self.macro_um2,
+            **self.findings.wanted(labels),
         )
 
     @property
@@ -281,8 +279,9 @@ class MeasureForm(Container):
     def _set_busy(self, busy: bool) -> None:
         self._rows.setEnabled(not busy)
         self.run.enabled, self.cancel.enabled = not busy, busy
-        for button in (self.fat_map, self.grade_map, self.save):
-            button.enabled = not busy and self.measured is not None
+        known = None if busy else self.measured
+        self.maps.enable(known)
+        self.save.enabled = known is not None
 
     # The cut
 
@@ -303,7 +302,7 @@ class MeasureForm(Container):
         macro_um2 = max(self.macro_um2, least)
         report = with_macro_cut(self.measured.report, macro_um2)
         regions = tuple(with_macro_cut(one, macro_um2) for one in self.measured.regions)
-        self.measured = Measured(report, regions)
+        self.measured = replace(self.measured, report=report, regions=regions)
         self.tabs.show_cut(self.measured, macro_um2)
         if self.droplets is not None:
             self.droplets.recolour(macro_um2)
@@ -351,9 +350,10 @@ class MeasureForm(Container):
 
     # Layers and files
 
-    def _add(self, make: Any) -> None:
-        if self.measured is not None and self.labels.value is not None:
-            show_map(self.viewer, make(self.measured.report, self.labels.value))
+    def _shown(self) -> tuple[Measured, Any] | None:
+        if self.measured is None or self.labels.value is None:
+            return None
+        return self.measured, self.labels.value
 
     def _ask_save(self) -> None:
         name, kind = QFileDialog.getSaveFileName(

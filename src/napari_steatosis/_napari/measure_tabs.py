@@ -1,4 +1,4 @@
-"""What was measured, under three tabs: numbers, droplets with their histogram, regions."""
+"""What was measured, under tabs: numbers, droplets with their histogram, regions, zones."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from .histogram import Histogram, diameter_of
 from .panel import wrapped_label
 from .region_table import RegionTable
 from .results import ResultTable, value_text
+from .zone_table import ZoneTable
 
 if TYPE_CHECKING:
     from .measuring import Measured
 
-NUMBERS, DROPLETS, REGIONS = range(3)
+NUMBERS, DROPLETS, REGIONS, ZONES = range(4)
 
 
 class MeasureTabs(QTabWidget):
@@ -34,7 +35,7 @@ class MeasureTabs(QTabWidget):
     def __init__(self, cut: FloatSpinBox, circles: CheckBox) -> None:
         super().__init__()
         self.numbers, self.droplets, self.regions = ResultTable(), DropletTable(), RegionTable()
-        self.histogram = Histogram()
+        self.zones, self.histogram = ZoneTable(), Histogram()
         self.shares, self.seen = wrapped_label(), wrapped_label()
         page = QWidget()
         down = QVBoxLayout(page)
@@ -52,6 +53,7 @@ class MeasureTabs(QTabWidget):
         self.addTab(self.numbers, "Measurements")
         self.addTab(page, "Droplets")
         self.addTab(self.regions, "Regions")
+        self.addTab(self.zones, "Zones")
         self.histogram.show_cut(diameter_of(float(cut.value)))
         self.say("")
         self.show_measured(None, 0.0)
@@ -70,6 +72,9 @@ class MeasureTabs(QTabWidget):
         self.setTabToolTip(
             REGIONS, "" if regions else "Choose a Shapes layer under 'Only inside' and measure"
         )
+        zonal = self.zones.show_report(report)
+        self.setTabEnabled(ZONES, zonal)
+        self.setTabToolTip(ZONES, "" if zonal else "Choose portal or central regions and measure")
         self.shares.setText("")
         self.say("")
 
@@ -79,6 +84,7 @@ class MeasureTabs(QTabWidget):
         self.droplets.rows.recut(macro_um2)
         self.numbers.show_report(report)
         self.regions.show_reports(report, measured.regions)
+        self.zones.show_report(report)
         words = [
             f'<span style="color: rgb{DROPLET_COLOURS[name]}">■</span> {name} '
             f"{value_text(report[f'{name}_area_fraction'])} of tissue"

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from ..core.prediction import Prediction
     from ..core.report import Report
     from ..pipelines.analyse import Share
+    from ..quantify import Landmarks
+    from .zone_layer import Zones
 
 Steps = Callable[[Callable[[], bool]], Iterator[Any]]
 REGION_UM_PER_PX = 1.0
@@ -49,6 +51,10 @@ class Wanted:
         Outlines, um, of what to leave out.
     smallest_um2, macro_um2 : float
         As `measure` has them.
+    portal, central : tuple of (n, 2) float
+        Outlines, um, of what zones are measured from.
+    by_nuclei : bool
+        Whether hepatocytes are counted by their nuclei, too.
     """
 
     prediction: Prediction
@@ -57,6 +63,9 @@ class Wanted:
     left_out: tuple[NDArray[np.float64], ...]
     smallest_um2: float
     macro_um2: float
+    portal: tuple[NDArray[np.float64], ...] = ()
+    central: tuple[NDArray[np.float64], ...] = ()
+    by_nuclei: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,25 +78,35 @@ class Measured:
         Of the whole, or of all regions together.
     regions : tuple of Report
         One per region, with its name as title.
+    zones : Zones, optional
+        Of all regions together, as `zone_labels` gives them.
     """
 
     report: Report
     regions: tuple[Report, ...] = ()
+    zones: Zones | None = None
 
 
 def measuring(wanted: Wanted) -> Steps:
     """Return the steps that measure; they yield stages and shares, and last a `Measured`."""
 
     def steps(should_stop: Callable[[], bool]) -> Iterator[Any]:
+        from ..pipelines._measuring import nuclei_shares
         from ..pipelines.analyse import Stage
-        from ..quantify import prediction_within
+        from ..quantify import prediction_within, zone_labels
 
         prediction, flags = as_shown(wanted)
         exclude = _mask(list(wanted.left_out))
-        yield Stage("Measuring")
+        landmarks = _landmarks(wanted)
         region = _mask([outline for _, outline in wanted.inside])
         whole = prediction_within(prediction, region=region, exclude=exclude)
-        report = yield from _measured(whole, wanted, should_stop)
+        found: dict[str, Any] = {"landmarks": landmarks}
+        if wanted.by_nuclei:
+            found["nuclei"] = yield from nuclei_shares(whole, should_stop)
+            if should_stop():
+                return
+        yield Stage("Measuring")
+        report = yield from _measured(whole, wanted, found, should_stop)
         report = replace(report, flags=(*flags, *report.flags))
         regions = []
         for number, (name, outline) in enumerate(wanted.inside, start=1):
@@ -95,9 +114,10 @@ def measuring(wanted: Wanted) -> Steps:
                 return
             yield Stage(f"Region {number} of {len(wanted.inside)}: {name}")
             part = prediction_within(prediction, region=_mask([outline]), exclude=exclude)
-            one = yield from _measured(part, wanted, should_stop)
+            one = yield from _measured(part, wanted, found, should_stop)
             regions.append(replace(one, title=name, flags=(*flags, *one.flags)))
-        yield Measured(report, tuple(regions))
+        zones = None if landmarks is None else zone_labels(whole, landmarks)
+        yield Measured(report, tuple(regions), zones)
 
     return steps
 
@@ -137,6 +157,14 @@ def saving(measured: Measured, path: Path) -> Steps:
     return steps
 
 
+def _landmarks(wanted: Wanted) -> Landmarks | None:
+    from ..quantify import Landmarks
+
+    if not (wanted.portal or wanted.central):
+        return None
+    return Landmarks(_mask(list(wanted.portal)), _mask(list(wanted.central)))
+
+
 def _mask(outlines: list[NDArray[np.float64]]) -> Mask | None:
     from ..imaging import mask_of_polygons
 
@@ -161,7 +189,10 @@ class _Followed:
 
 
 def _measured(
-    prediction: Prediction, wanted: Wanted, should_stop: Callable[[], bool]
+    prediction: Prediction,
+    wanted: Wanted,
+    found: dict[str, Any],
+    should_stop: Callable[[], bool],
 ) -> Iterator[Share | Report]:
     """Measure in a thread of its own; yield how far it is, and return the report."""
     from ..pipelines.analyse import Share
@@ -181,7 +212,7 @@ def _measured(
     def work() -> None:
         limits = {"smallest_um2": wanted.smallest_um2, "macro_um2": wanted.macro_um2}
         try:
-            news.put(measure(followed, **limits))
+            news.put(measure(followed, **limits, **found))
         except BaseException as error:  # whatever it is, it belongs to who waits
             news.put(error)
 

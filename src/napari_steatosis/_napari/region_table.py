@@ -46,10 +46,11 @@ class RegionTable(QTableWidget):
         for row, (title, report) in enumerate(rows):
             self.setItem(row, 0, QTableWidgetItem(title))
             for column, (_, name) in enumerate(COLUMNS, start=1):
-                self.setItem(row, column, _cell(report[name]))
+                self.setItem(row, column, measured_cell(report[name]))
 
 
-def _cell(measurement: Measurement) -> QTableWidgetItem:
+def measured_cell(measurement: Measurement) -> QTableWidgetItem:
+    """Return a cell with value and unit; interval and definition show where the mouse rests."""
     text, tip = value_text(measurement), f"{measurement.name}\n{measurement.definition}"
     if interval := interval_text(measurement):
         unit = UNITS.get(measurement.unit, measurement.unit)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 STARTS_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 """A cell that begins so is computed by spreadsheets, not shown."""
 
-ROUNDED = ("", "_tiles")
+ROUNDED = ("", "_tiles", "_hepatocytes")
 """Tables of a single slide that may be long: four decimals are enough."""
 
 SCHEMA_KEY = b"napari-steatosis"
@@ -33,8 +33,9 @@ def write_csv(
 
     A `Report` gives ``<stem>.csv`` with one row per droplet (or per class, of a slide that was
     classified), ``<stem>_summary.csv`` with one row per measurement and ``<stem>_tiles.csv``
-    with one row per square of tissue. `Reports`
-    give ``<stem>.csv`` with one row per slide and ``<stem>_patients.csv`` with one row per
+    with one row per square of tissue; where hepatocytes were found by their nuclei,
+    ``<stem>_hepatocytes.csv`` with one row per nucleus. `Reports` give ``<stem>.csv`` with one
+    row per slide and ``<stem>_patients.csv`` with one row per
     patient, whose areas are summed. A `Study` adds ``_visits``, ``_changes``, ``_groups`` and
     ``_agreement`` where it has them. What is undefined is left empty.
 

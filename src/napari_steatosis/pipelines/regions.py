@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from ..core.annotation import Annotations
 from ..core.errors import CannotOpenError
 from ..core.mask import Mask
 from ..core.slide import Slide
@@ -53,6 +54,17 @@ def read_regions(
     >>> round(read_regions(file, st.drawn_liver(512, 512, seed=1)).area_mm2, 4)
     0.0064
     """
+    return mask_of_annotations(annotations_for(place, slide), slide.frame(), classes=classes)
+
+
+def annotations_for(place: str | os.PathLike[str], slide: Slide) -> Annotations:
+    """Read the annotations of a slide from a file, or from the one that a folder has for it.
+
+    Raises
+    ------
+    CannotOpenError
+        Where the folder has none, or the file is no GeoJSON.
+    """
     path = Path(place)
     if path.is_dir():
         named = [path / f"{stem(slide)}{suffix}" for suffix in SUFFIXES]
@@ -63,4 +75,4 @@ def read_regions(
                 f"{', '.join(file.name for file in named)} is there."
             )
         path = there[0]
-    return mask_of_annotations(open_annotations(path), slide.frame(), classes=classes)
+    return open_annotations(path)

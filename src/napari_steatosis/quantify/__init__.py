@@ -25,6 +25,9 @@ __getattr__ = lazy_names(
         "prediction_within": "napari_steatosis.quantify._within:prediction_within",
         "with_macro_cut": "napari_steatosis.quantify._recut:with_macro_cut",
         "square_map": "napari_steatosis.quantify._square_map:square_map",
+        "Hepatocytes": "napari_steatosis.quantify._hepatocytes:Hepatocytes",
+        "Landmarks": "napari_steatosis.quantify._zone_map:Landmarks",
+        "zone_labels": "napari_steatosis.quantify._zone_labels:zone_labels",
         "Evidence": "napari_steatosis.quantify._evidence:Evidence",
     },
 )

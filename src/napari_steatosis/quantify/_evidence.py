@@ -8,11 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.geometry import Frame
-from ..core.prediction import Prediction
+from ..core.prediction import NOT_ANALYSED, Prediction
 from ..core.report import Columns
 from ._droplets import BLOCK_PX, DropletRule, droplet_table, find_droplets
 from ._shapes import Shapes
 from ._squares import SQUARE_UM, SquareCounter, SquareCounts
+from ._zone_counts import ZoneCounter, ZoneCounts
+from ._zone_map import Landmarks, zone_map
 
 HEPATOCYTE_UM = 27.5
 """Side of the squares that stand for hepatocytes, which are 25 to 30 um wide."""
@@ -38,6 +40,10 @@ class Evidence:
         One row per droplet.
     oversized : int
         Droplets too large to be taken apart.
+    zones : ZoneCounts, optional
+        What was counted in each zone, where landmarks were drawn.
+    nuclei : Columns, optional
+        One row per hepatocyte whose nucleus was found and lies in what was analysed.
     """
 
     prediction: Prediction
@@ -46,6 +52,8 @@ class Evidence:
     hepatocytes: SquareCounts
     droplets: Columns
     oversized: int
+    zones: ZoneCounts | None = None
+    nuclei: Columns | None = None
 
     @property
     def frame(self) -> Frame:
@@ -64,7 +72,13 @@ class Evidence:
 
     @classmethod
     def gather(
-        cls, prediction: Prediction, rule: DropletRule | None = None, *, block_px: int = BLOCK_PX
+        cls,
+        prediction: Prediction,
+        rule: DropletRule | None = None,
+        *,
+        block_px: int = BLOCK_PX,
+        landmarks: Landmarks | None = None,
+        nuclei: Columns | None = None,
     ) -> Evidence:
         """Read the class map once, in bands of `block_px` rows.
 
@@ -77,10 +91,13 @@ class Evidence:
         value, frame = prediction.value_of(FAT), prediction.frame
         squares = SquareCounter(prediction.shape, frame, value, side_um=SQUARE_UM)
         hepatocytes = SquareCounter(prediction.shape, frame, value, side_um=HEPATOCYTE_UM)
+        zones = None if landmarks is None else ZoneCounter(zone_map(prediction, landmarks), value)
+        inside = None if nuclei is None else _Inside(nuclei, frame)
+        counters = [one for one in (squares, hepatocytes, zones, inside) if one is not None]
 
         def count(y: int, band: NDArray[np.uint8]) -> None:
-            squares.add(y, band)
-            hepatocytes.add(y, band)
+            for counter in counters:
+                counter.add(y, band)
 
         found = [_nothing()]
         for _, shapes in find_droplets(
@@ -89,8 +106,38 @@ class Evidence:
             found.append(shapes)
         shapes = Shapes.joined(found)
         oversized = int(np.count_nonzero(~shapes.whole))
-        table = droplet_table(shapes, frame, rule)
-        return cls(prediction, rule, squares.counts, hepatocytes.counts, table, oversized)
+        table = dict(droplet_table(shapes, frame, rule))
+        if zones is not None:
+            table["zone"] = zones.counts.zones.at(table["y_px"], table["x_px"])
+        return cls(
+            prediction,
+            rule,
+            squares.counts,
+            hepatocytes.counts,
+            table,
+            oversized,
+            None if zones is None else zones.counts,
+            None if inside is None else inside.rows,
+        )
+
+
+class _Inside:
+    """Finds which nuclei lie in what was analysed, while the class map is being read."""
+
+    def __init__(self, nuclei: Columns, frame: Frame) -> None:
+        centres = frame.to_px(np.stack([nuclei["y_um"], nuclei["x_um"]], axis=1))
+        self._row, self._column = np.rint(centres).astype(np.int64).T
+        self._inside = np.zeros(len(self._row), bool)
+        self._nuclei = nuclei
+
+    def add(self, y: int, band: NDArray[np.uint8]) -> None:
+        own = (self._row >= y) & (self._row < y + len(band))
+        own &= (self._column >= 0) & (self._column < band.shape[1])
+        self._inside[own] = band[self._row[own] - y, self._column[own]] != NOT_ANALYSED
+
+    @property
+    def rows(self) -> Columns:
+        return {name: values[self._inside] for name, values in self._nuclei.items()}
 
 
 def _nothing() -> Shapes:

@@ -65,7 +65,7 @@ class SquareCounter:
         if not band.any():
             return
         height, width = self.counts.side_px
-        for start, end in _cuts(y, len(band), height):
+        for start, end in cuts(y, len(band), height):
             rows = band[start - y : end - y]
             row, edges = start // height, np.arange(0, band.shape[1], width)
             for counts, of in (
@@ -76,7 +76,7 @@ class SquareCounter:
                 counts[row] += np.add.reduceat(per_column, edges).astype(np.uint32)
 
 
-def _cuts(y: int, length: int, side: int) -> Iterator[tuple[int, int]]:
+def cuts(y: int, length: int, side: int) -> Iterator[tuple[int, int]]:
     """Cut rows ``y ... y + length`` where squares end."""
     start, last = y, y + length
     while start < last:

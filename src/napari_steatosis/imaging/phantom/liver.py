@@ -12,11 +12,14 @@ from ...core.digest import digest
 from ...core.errors import BadValueError, CannotOpenError
 from ...core.geometry import Region
 from ...core.slide import Slide, virtual_levels
+from .droplets import REACH_UM
+from .hepatocytes import drawn_nuclei
 from .outline import PIECE_UP_TO_UM, Outline
 from .overview import FROM_UM, overview
 from .paint import bare, paint
 from .scene import Scene, truth_of
 from .style import Style
+from .vessels import vessels_in
 from .view import View
 from .whites import white_kinds
 
@@ -161,6 +164,24 @@ class DrawnLiver:
             "x_px": shapes.x / um,
             "radius_px": shapes.radius / um,
         }
+
+    def nuclei(self, region: Region) -> dict[str, NDArray[np.generic]]:
+        """Return the nuclei of hepatocytes whose centre lies in a region, on tissue.
+
+        Returns
+        -------
+        dict
+            Columns "y_px", "x_px" (pixel coordinates) and "radius_px" (of the circle of equal
+            area). A nucleus that droplets on several sides squeeze may be hidden by one of them.
+        """
+        view = self._view(region)
+        box, um = view.box, self.um_per_px
+        droplets = self.scene.droplets(box.grow(REACH_UM))
+        around = vessels_in(self.seed, box.grow(30.0))
+        found = drawn_nuclei(self.seed, self.style, box.grow(30.0), around, droplets)
+        found = found.where(box.holds(found.y, found.x))
+        found = found.where(self.scene.outline.depth(found.y, found.x) > 0)
+        return {"y_px": found.y / um, "x_px": found.x / um, "radius_px": found.radius / um}
 
     def true_fat_percent(self) -> float:
         """Return the fat area in percent of the parenchyma, counted over the whole slide."""

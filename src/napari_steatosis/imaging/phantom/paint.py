@@ -7,13 +7,14 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from .cells import hepatocyte_nuclei, lining_nuclei, mosaic, scattered
+from .cells import lining_nuclei, mosaic, scattered
 from .damage import loose
 from .debris import fragments, spilt
 from .droplets import Droplets
 from .grain import grain, soften
+from .hepatocytes import drawn_nuclei
 from .lattice import Doubles, Floats, key_of, noise
-from .scene import Scene, nearest_free
+from .scene import Scene
 from .stamp import Ellipses, Near, stamp
 from .style import Style
 from .vessels import Vessels, vessels_in, zone
@@ -219,13 +220,7 @@ def _nuclei(
     """Stamp the nuclei: vesicular in hepatocytes, dark in lining, duct and stray cells."""
     haematoxylin, eosin = stains
     style, seed, box = scene.style, scene.seed, view.box.grow(30.0)
-    large = hepatocyte_nuclei(seed, box)
-    free = (vessels.tracts.distance(large.y, large.x) > 4) & (
-        vessels.walls.distance(large.y, large.x) > 3
-    )
-    if style.loose > 0:
-        free &= loose(seed, style, large.y, large.x) < 0
-    large = _pushed(large.where(free), droplets)
+    large = drawn_nuclei(seed, style, box, vessels, droplets)
     near = stamp(large, view, 4.0)
     inside = _edge(near.distance, max(0.9, view.um))
     depth = _per(style.nuclei * (1.05 + 0.9 * large.mark**2), near)
@@ -267,21 +262,6 @@ def _nucleoli(nuclei: Ellipses) -> Ellipses:
 def _per(values: Doubles, near: Near) -> Floats:
     """Return the value of the nearest ellipse per pixel, 0 where there is none."""
     return np.append(values, 0.0).astype(np.float32)[near.index]
-
-
-def _pushed(nuclei: Ellipses, droplets: Droplets) -> Ellipses:
-    """Move nuclei beside the droplets that would hide them, and flatten them there."""
-    shift = nearest_free(nuclei.y, nuclei.x, droplets, nuclei.radius)
-    moved = (shift != 0).any(1)
-    tangent = np.arctan2(shift[:, 0], shift[:, 1]) + np.pi / 2
-    return Ellipses(
-        nuclei.y + shift[:, 0],
-        nuclei.x + shift[:, 1],
-        np.where(moved, 0.85 * nuclei.radius, nuclei.radius),
-        np.where(moved, 1.5, nuclei.stretch),
-        np.where(moved, tangent, nuclei.angle),
-        nuclei.mark,
-    )
 
 
 def _small_nuclei(scene: Scene, view: View, vessels: Vessels) -> Ellipses:
