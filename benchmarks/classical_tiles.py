@@ -9,6 +9,7 @@ area, and how long training took. Nothing is chosen on the tiles that are scored
 from __future__ import annotations
 
 import argparse
+import json
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -99,8 +100,9 @@ def main() -> None:
         )
         print(f"{name}: {len(made.examples.y)} examples, {seconds:.0f} s  {values}", flush=True)
         if asked.draws:
+            best = json.dumps(made.parameters, default=int)
             score = f"balanced accuracy {made.score:.3f} in cross-validation"
-            print(f"  best of {asked.draws}: {made.parameters}, {score}", flush=True)
+            print(f"  best of {asked.draws}: {best}, {score}", flush=True)
 
 
 if __name__ == "__main__":
