@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import hashlib
+import pickle
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -66,3 +69,21 @@ def test_the_area_counts_the_yes_pixels() -> None:
     values = np.zeros((1000, 1000), bool)
     values[:500] = True
     assert Mask(values, Frame((1.0, 2.0))).area_mm2 == 1.0
+
+
+@settings(deadline=None)
+@given(maps)
+def test_what_is_kept_as_bits_is_what_was_given(values: np.ndarray) -> None:
+    mask = pickle.loads(pickle.dumps(Mask(values, FINE, {"made": "here"})))
+    np.testing.assert_array_equal(mask.values, values)
+    assert (mask.shape, mask.provenance) == (values.shape, {"made": "here"})
+    assert mask.content == hashlib.sha256(np.packbits(values).tobytes()).hexdigest()
+
+
+@settings(deadline=None)
+@given(maps, st.data())
+def test_touching_is_to_hold_a_yes(values: np.ndarray, data: st.DataObject) -> None:
+    mask, frame = Mask(values, FINE), Frame((0.7, 0.9), (0.3, -1.1))
+    y, x = data.draw(st.integers(-9, 30)), data.draw(st.integers(-9, 30))
+    region = Region(y=y, x=x, height=4, width=3)
+    assert mask.touches(region, frame) == mask.on(region, frame).any()

@@ -89,4 +89,4 @@ def test_a_damaged_index_of_a_shard_is_an_error(place, damage, tmp_path):
         data = data[: index + 9] if place == "start" else data[:9] + data[-index:]
     file.write_bytes(data)
     with pytest.raises(OSError, match=r"index|header states|unpacks|begin as|pixels"):
-        reader.read(KEYS[1])
+        list(reader.read(KEYS[1]))

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import sys
 import tracemalloc
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -53,3 +55,18 @@ def test_taking_up_a_run_holds_a_few_tiles(tmp_path, tile):
     with ResultStore(tmp_path / "a", header()) as store:
         assert len(store.ledger.done) == 10 * AT_ONCE
     assert peak_mb() < COARSE_MB + 2 * TILES_MB + 2
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the memory from /proc")
+def test_coarse_levels_take_memory_only_where_something_was_written(tmp_path, tile):
+    before = anonymous_mb()
+    with ResultStore(tmp_path / "a", header()) as store:
+        store.add_all([StoredTile(0, Region(y=0, x=0, height=PX, width=PX), tile)])
+        assert sum(isinstance(level, np.ndarray) for level in store.pyramid.levels) == 4
+        assert anonymous_mb() - before < COARSE_MB / 2
+
+
+def anonymous_mb():
+    lines = Path("/proc/self/status").read_text().splitlines()
+    (line,) = [line for line in lines if line.startswith("RssAnon")]
+    return int(line.split()[1]) * 1024 / 1e6

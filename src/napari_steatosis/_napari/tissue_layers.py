@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from magicgui.widgets import ComboBox
 
+from ..core.mask import Mask
 from .layers import LayerTuple, placed_over
 
 if TYPE_CHECKING:
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     import napari
 
-    from ..core.mask import Mask
     from ..core.slide import Slide
 
 TISSUE = (0.16, 0.75, 0.35, 1.0)
@@ -101,7 +100,7 @@ def tissue_in(layer: Any, image: napari.layers.Image, slide: Slide) -> Mask | No
     made = {"method": "edited", "of": dict(found.provenance)}
     if "slide" in found.provenance:
         made["slide"] = found.provenance["slide"]
-    return replace(mask, provenance=made)
+    return Mask(mask.values, mask.frame, made)
 
 
 def area_mm2(layer: napari.layers.Labels) -> float:
@@ -112,7 +111,7 @@ def area_mm2(layer: napari.layers.Labels) -> float:
 
 def _same_place(one: Mask, other: Mask) -> bool:
     size = other.frame.mean_um_per_px
-    return one.values.shape == other.values.shape and bool(
+    return one.shape == other.shape and bool(
         np.allclose(one.frame.um_per_px, other.frame.um_per_px)
         and np.allclose(one.frame.origin_um, other.frame.origin_um, atol=1e-3 * size)
     )

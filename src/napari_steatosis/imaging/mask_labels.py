@@ -89,15 +89,16 @@ def checked_on(mask: Mask, slide: Slide) -> Mask:
     _checked_origin(mask, slide)
     height, width = slide.shape
     corners = frame.to_um([(-0.5, -0.5), (height - 0.5, width - 0.5)])
-    rows, columns = np.nonzero(mask.values.any(1))[0], np.nonzero(mask.values.any(0))[0]
+    values = mask.values
+    rows, columns = np.nonzero(values.any(1))[0], np.nonzero(values.any(0))[0]
     if len(rows) == 0:
         return mask
     own = mask.frame
     # The last pixels of a mask may be cut by the edge of the slide.
     (y, x) = np.maximum(np.ceil(own.to_px(corners[0])).astype(int) - 1, 0)
     (y_end, x_end) = np.maximum(np.floor(own.to_px(corners[1])).astype(int) + 2, 0)
-    inside = np.count_nonzero(mask.values[y:y_end, x:x_end])
-    share = 1 - inside / np.count_nonzero(mask.values)
+    inside = np.count_nonzero(values[y:y_end, x:x_end])
+    share = 1 - inside / np.count_nonzero(values)
     if share > MOST_OUTSIDE:
         low, high = own.to_um((rows[0], columns[0])), own.to_um((rows[-1], columns[-1]))
         raise BadValueError(

@@ -52,8 +52,7 @@ def parenchyma(
     >>> round(left.area_mm2, 3), left.provenance["less"]["portal"]["removed_mm2"]
     (0.99, 0.01)
     """
-    height, width = tissue.values.shape
-    whole = Region(y=0, x=0, height=height, width=width)
+    whole = Region(y=0, x=0, height=tissue.shape[0], width=tissue.shape[1])
     values, less = tissue.values, {}
     for name, mask in (("vessels", vessels), ("portal", portal), ("exclude", exclude)):
         if mask is None:
@@ -66,7 +65,7 @@ def parenchyma(
     made: dict[str, Any] = {"method": "parenchyma", "version": VERSION, "of": of, "less": less}
     if "slide" in of:
         made["slide"] = of["slide"]
-    if tissue.values.any() and not values.any():
+    if not values.any() and tissue.area_mm2:
         made["reason"] = "all tissue was taken out: " + ", ".join(less)
     elif not values.any():
         made["reason"] = str(of.get("reason", "the tissue mask is empty"))

@@ -78,7 +78,7 @@ def sample_stain(slide: Slide, tissue: Mask | None = None, seed: int = 0) -> Sta
     dtype('uint8')
     """
     mask = find_tissue(slide) if tissue is None else tissue
-    if not mask.values.any():
+    if not mask.area_mm2:
         reason = mask.provenance.get("reason", "the tissue mask is empty")
         raise BadValueError(f"{slide.path}: a stain cannot be fitted, {reason}.")
     everywhere = spread_pixels(slide.at(max(FINE_UM, slide.frame().mean_um_per_px)))

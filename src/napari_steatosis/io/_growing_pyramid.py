@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import zarr
+from numpy.typing import NDArray
 
 from ._ngff.chunk_writer import ChunkWriter, Part
 from ._ngff.levels import CHUNK_PX, level_shapes
@@ -45,7 +47,7 @@ class GrowingPyramid:
             else [ChunkWriter(folder / str(level), array) for level, array in enumerate(arrays)]
         )
         self.levels: list[Any] = [
-            array[:] if level and array.size <= IN_MEMORY_PX**2 else array
+            _held(array) if level and array.size <= IN_MEMORY_PX**2 else array
             for level, array in enumerate(arrays)
         ]
         self._stored, self._behind = arrays, False
@@ -126,8 +128,26 @@ class GrowingPyramid:
         assert self._writers is not None
         for level, writer in enumerate(self._writers[1:], start=1):
             writer.remove_all()
-            if self.levels[level] is not self._stored[level]:
-                self.levels[level][:] = 0
+            held = self.levels[level]
+            if held is not self._stored[level]:
+                for _, rows in _written(held):
+                    rows[:] = 0
+
+
+def _held(stored: Any) -> NDArray[np.uint8]:
+    """Return what is stored as an array in memory, which takes some where it is not 0."""
+    values = np.zeros(stored.shape, np.uint8)
+    for y, rows in _written(stored):
+        values[..., y : y + CHUNK_PX, :] = rows
+    return values
+
+
+def _written(array: Any) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+    """Yield the rows of chunks that are not 0, and where they begin: others stay untouched."""
+    for y in range(0, array.shape[-2], CHUNK_PX):
+        rows = array[..., y : y + CHUNK_PX, :]
+        if rows.any():
+            yield y, rows
 
 
 def _create(group: zarr.Group, name: str, shape: tuple[int, ...]) -> Any:

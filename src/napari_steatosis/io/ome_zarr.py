@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -63,15 +63,14 @@ class OmeZarrSource:
         place = {"y": rows, "x": columns, "c": slice(0, 3)}
         key = tuple(place.get(axis, slice(0, 1)) for axis in self.axes)
         if reader is not None:
-            parts = reader.read(key)
-        else:
-            check_chunk_files(folder, array, key)
-            pixels = np.asarray(array[key])
-            check_not_missing(array, pixels, key)
-            parts = [(tuple(slice(0, side) for side in pixels.shape), pixels)]
-        return self._rgb(parts, region)
+            return self._rgb(reader.read(key), region)
+        check_chunk_files(folder, array, key)
+        pixels = np.asarray(array[key])
+        check_not_missing(array, pixels, key)
+        whole = tuple(slice(0, side) for side in pixels.shape)
+        return self._rgb([(whole, pixels)], region)
 
-    def _rgb(self, parts: list[Part], region: Region) -> NDArray[np.uint8]:
+    def _rgb(self, parts: Iterable[Part], region: Region) -> NDArray[np.uint8]:
         """Put parts, in the axes of the file, together as rows, columns and channels."""
         out = np.empty((region.height, region.width, 3), np.uint8)
         single = tuple(i for i, axis in enumerate(self.axes) if axis not in "cyx")

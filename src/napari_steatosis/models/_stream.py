@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ._band import Band, Spare
+from ._band import Band
 from ._gate import NETWORKS
 from ._steps import NotLocalError, Program, Step, program_of
 
@@ -58,8 +58,7 @@ class BandStream:
     def __init__(self, program: Program, dtype: torch.dtype) -> None:
         self._steps, self._channels, self._dtype = program.steps, program.channels, dtype
         self._bytes_per_px = program.numbers_per_px * dtype.itemsize
-        spare = Spare()
-        self._bands = [Band(spare) for _ in range(len(self._steps) + 1)]
+        self._bands = [Band() for _ in range(len(self._steps) + 1)]
         users: list[list[int]] = [[] for _ in self._bands]
         for j, step in enumerate(self._steps):
             for i in set(step.inputs):

@@ -257,8 +257,9 @@ def shares(mask: Mask, plane: Plane, step_px: int) -> NDArray[np.float64]:
         0 to 1.
     """
     rows, columns = (_cell_edges(mask, plane, step_px, axis) for axis in (0, 1))
-    bands = range(0, mask.values.shape[1], BAND_PX)  # bounds the memory of a large mask
-    by_row = [_means(mask.values[:, x : x + BAND_PX], rows) for x in bands]
+    values = mask.values
+    bands = range(0, values.shape[1], BAND_PX)  # bounds the memory of a large mask
+    by_row = [_means(values[:, x : x + BAND_PX], rows) for x in bands]
     return _means(np.concatenate(by_row, axis=1).T, columns).T
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import platform
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -230,13 +229,12 @@ def streams(model: Model) -> bool:
 
 
 def _mask_identity(mask: Mask) -> dict[str, Any]:
-    content = hashlib.sha256(np.packbits(mask.values).tobytes()).hexdigest()
     return {
         "made_by": dict(mask.provenance),
         "um_per_px": list(mask.frame.um_per_px),
         "origin_um": list(mask.frame.origin_um),
-        "shape": list(mask.values.shape),
-        "content": content,
+        "shape": list(mask.shape),
+        "content": mask.content,
     }
 
 

@@ -205,7 +205,8 @@ def recorded(
 ) -> Iterator[Progress]:
     """Store tiles as they are computed, yield after each, and finish when all are there.
 
-    However it ends, what computes is closed, and the model gives back what it held.
+    What computes is closed, however it ends. Before and after, the model gives back memory that
+    is free: of the steps before, and its own.
 
     Parameters
     ----------
@@ -226,6 +227,8 @@ def recorded(
     """
     total, left = len(plan.tiles), len(remaining(plan, results))
     done, mpx, began = total - left, 0.0, time.perf_counter()
+    release: Callable[[], None] = getattr(plan.model, "release", lambda: None)
+    release()
     try:
         with closing(computed):
             for tiles in computed if left else ():
@@ -238,9 +241,7 @@ def recorded(
                 if should_stop():
                     return
     finally:
-        release = getattr(plan.model, "release", None)
-        if release is not None:
-            release()
+        release()
     if done == total and (left or not results.complete):
         results.finish()
 

@@ -129,7 +129,8 @@ def _window(prediction: Prediction, region: Mask | None, step: int) -> Region:
     whole = Region(y=0, x=0, height=height, width=width)
     if region is None:
         return whole
-    rows, columns = (np.flatnonzero(region.values.any(axis)) for axis in (1, 0))
+    values = region.values
+    rows, columns = (np.flatnonzero(values.any(axis)) for axis in (1, 0))
     if len(rows) == 0:
         raise BadValueError("The region is empty: draw a larger one.")
     ends = np.array([(rows[0], columns[0]), (rows[-1] + 1, columns[-1] + 1)]) - 0.5

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import os
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -64,8 +64,8 @@ class ChunkReader:
     codec: str
     index_first: bool | None = None
 
-    def read(self, key: tuple[slice, ...]) -> list[Part]:
-        """Return the parts of ``array[key]``: where in it, and the pixels.
+    def read(self, key: tuple[slice, ...]) -> Iterator[Part]:
+        """Yield the parts of ``array[key]``, a chunk at a time: where in it, and the pixels.
 
         Raises
         ------
@@ -74,7 +74,7 @@ class ChunkReader:
         OSError
             Where a file cannot be what it stands for.
         """
-        sides, parts = self.array.chunks, []
+        sides = self.array.chunks
         spans = [
             range(part.start // side, -(-part.stop // side))
             for part, side in zip(key, sides, strict=True)
@@ -91,8 +91,7 @@ class ChunkReader:
                 slice(a - part.start, b - part.start)
                 for a, b, part in zip(low, high, key, strict=True)
             )
-            parts.append((put, whole[taken]))
-        return parts
+            yield put, whole[taken]
 
     def _chunk(self, index: tuple[int, ...]) -> NDArray[np.uint8]:
         shards, sides = self.array.shards, self.array.chunks
