@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+import zarr
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -14,6 +15,7 @@ from arrays import glass, slide_of, stained_ground
 from napari_steatosis.cli import app
 from napari_steatosis.imaging import fit_stain
 from napari_steatosis.imaging.references import Reference
+from napari_steatosis.imaging.separation import separation
 
 WHOLE = st.Region(y=0, x=0, height=700, width=800)
 
@@ -44,6 +46,15 @@ def test_the_slide_is_written_in_the_colours_of_a_reference(path, tmp_path):
     assert "--overwrite" in str(again.exception)
     said("normalise", path, "--out", out, "--overwrite", "--method", "reinhard")
     assert (st.open_slide(out).read(WHOLE) != expected).any()
+
+
+def test_the_amounts_of_its_stains_are_written(path, tmp_path):
+    out = tmp_path / "stains.ome.zarr"
+    assert said("normalise", path, "--amounts", out).splitlines()[-1] == str(out)
+    slide = st.open_slide(path)
+    expected = separation(fit_stain(slide)).amounts(slide.read(WHOLE))
+    np.testing.assert_array_equal(zarr.open_group(str(out), mode="r")["0"][:], expected)
+    assert "--overwrite" in str(shell("normalise", path, "--amounts", out).exception)
 
 
 def test_a_reference_is_kept_and_used(path, tmp_path):

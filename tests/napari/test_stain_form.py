@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import zarr
 from napari.layers import Layer
 from napari.qt.threading import GeneratorWorker
 from napari.utils.notifications import notification_manager
@@ -26,6 +27,7 @@ from napari_steatosis.core.geometry import Region
 from napari_steatosis.imaging import fit_stain, mask_of_polygons
 from napari_steatosis.imaging.reference_slides import reference_of
 from napari_steatosis.imaging.references import Reference
+from napari_steatosis.imaging.separation import separation
 
 WAIT_MS = 120_000
 PIXELS = stained_ground(1100, 900)
@@ -220,6 +222,22 @@ def test_it_is_saved_as_ome_zarr(on_slide, slide, transform, tmp_path, monkeypat
     done(form, qtbot)
     assert "is there already" in form.panel.flags.text()
     assert form.save.enabled
+
+
+def test_the_stains_are_saved_as_ome_zarr(on_slide, slide, transform, tmp_path, monkeypatch, qtbot):
+    form = on_slide
+    target = tmp_path / "stains"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *a: (str(target), ""))
+    click(form.save_amounts)
+    qtbot.waitUntil(lambda: "Saved" in form.panel.status.text(), timeout=WAIT_MS)
+    expected = separation(transform).amounts(PIXELS)
+    saved = zarr.open_group(str(tmp_path / "stains.ome.zarr"), mode="r")["0"][:]
+    np.testing.assert_array_equal(saved, expected)
+    click(form.amounts)
+    done(form, qtbot)
+    layers = [layer.as_layer_data_tuple() for layer in form.viewer.layers][1:]
+    (made,) = write_bundle(str(tmp_path / "selected.ome.zarr"), layers)
+    np.testing.assert_array_equal(zarr.open_group(made, mode="r")["0"][:], expected)
 
 
 def test_stains_apart_are_not_taken_for_slides(on_slide, tmp_path, qtbot):

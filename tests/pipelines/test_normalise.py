@@ -18,7 +18,6 @@ from napari_steatosis.core.geometry import Region
 from napari_steatosis.core.pyramid import dask_level
 from napari_steatosis.core.snapshot import Snapshot
 from napari_steatosis.imaging import fit_stain, mask_of_polygons
-from napari_steatosis.imaging.separation import separation
 from napari_steatosis.pipelines.analyse import Share, Stage
 from napari_steatosis.pipelines.normalise import (
     Exemplar,
@@ -26,7 +25,7 @@ from napari_steatosis.pipelines.normalise import (
     fitting,
     goal_of,
     normalise,
-    stain_amounts,
+    sampling,
     stains_from,
 )
 
@@ -151,28 +150,24 @@ def test_nothing_is_normalised_twice(slide, transform):
         normalise(slide, transform, seed=3)
 
 
-def test_amounts_are_those_of_the_pixels(slide, transform):
-    stains = separation(transform)
-    made = stain_amounts(slide, stains)
-    assert list(made) == ["haematoxylin", "eosin"]
-    region = Region(y=20, x=30, height=40, width=50)
-    for index, levels in enumerate(made.values()):
-        assert [level.shape for level in levels] == [(HEIGHT, WIDTH), (550, 650)]
-        expected = stains.amounts(slide.read(region))[index]
-        np.testing.assert_array_equal(levels[0][region.slices], expected)
-        assert levels[0][20, 30] == pytest.approx(expected[0, 0], abs=1e-6)
-        assert levels[1][:0].shape == (0, 650)
-        assert np.asarray(levels[1]).dtype == np.float32
-
-
 def test_fitting_says_what_it_does_and_gives_what_fit_stain_gives(slide, transform):
     found, said = ended(fitting(slide, method="macenko"))
     assert found == transform
     assert [one.text for one in said if isinstance(one, Stage)] == [
         "Finding tissue",
+        "Sampling its colours",
         "Fitting macenko",
     ]
     assert all(isinstance(one, Stage | Share) for one in said)
+
+
+def test_one_sample_serves_every_method(slide, transform):
+    sample, _ = ended(sampling(slide))
+    found, said = ended(fitting(slide, method="macenko", sample=sample))
+    assert found == transform
+    assert [one.text for one in said] == ["Fitting macenko"]
+    other, _ = ended(fitting(slide, method="reinhard", sample=sample))
+    assert other == fit_stain(slide, method="reinhard")
 
 
 def test_stains_given_by_hand(slide):

@@ -18,8 +18,9 @@ GEOJSON = (".geojson", ".geojson.gz")
 def write_bundle(path: str, layers: list[LayerTuple]) -> list[str]:
     """Write a slide with its labels as OME-Zarr, and shapes and points as GeoJSON beside it.
 
-    Labels alone join the OME-Zarr image at `path`, where there is one. What could not be
-    written whole is not left behind.
+    Labels alone join the OME-Zarr image at `path`, where there is one. The amounts of a slide's
+    stains alone become an image with a channel for each stain. What could not be written whole
+    is not left behind.
 
     Parameters
     ----------
@@ -75,6 +76,8 @@ def _bundle(path: Path, layers: Sequence[LayerTuple]) -> list[str]:
     from .placement import Ground
     from .saved_layers import labels_of, slide_of
 
+    if amounts := _amounts_alone(layers):
+        return [str(made) for made in _written(amounts, path)]
     image = _the_image(layers)
     ground = None if image is None else Ground(slide_of(*image[:2]), image[1])
     labels = [labels_of(*layer[:2], ground) for layer in layers if layer[2] == "labels"]
@@ -130,6 +133,12 @@ def _the_image(layers: Sequence[LayerTuple]) -> LayerTuple | None:
             f"image and what lies on it, and save the selected layers."
         )
     return images[0] if images else None
+
+
+def _amounts_alone(layers: Sequence[LayerTuple]) -> Any:
+    """Return the amounts of stains where layers of one slide's stains are all there is."""
+    known = [meta["metadata"].get("amounts") for _, meta, _ in layers]
+    return known[0] if known and all(one is known[0] for one in known) else None
 
 
 def _annotations(layers: Sequence[LayerTuple], ground: Any) -> tuple[Any, ...]:

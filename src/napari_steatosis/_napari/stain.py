@@ -20,16 +20,15 @@ from .layers import slide_of, slides_among
 from .panel import Panel, Rows
 from .pixel_size import PixelSize
 from .save import SUFFIXES
-from .stain_choice import Choice
-from .stain_layers import amount_layers, separation_of, stained_layer
+from .stain_choice import Choice, Known
+from .stain_layers import amount_layers, stained_layer
 from .stain_preview import BESIDE, OFF, OVER, Preview
 from .stain_reference import CHOOSE, KIND, SUFFIX, goal_of, parts, references, saving_reference
-from .written import saving_slide
+from .written import saving_image
 
 if TYPE_CHECKING:
     import napari
 
-    from ..core.mask import Mask
     from ..core.slide import Slide
     from ..pipelines.normalise import Goal
 
@@ -53,7 +52,7 @@ class StainForm(Container):
         self.viewer = napari_viewer
         self.transform: StainTransform | None = None
         self._fits: dict[Hashable, StainTransform] = {}
-        self._tissues: dict[Hashable, Mask] = {}
+        self._known = Known()
         self._saved: list[Path] = []
         self._job: Job | None = None
         self._made: Any = None
@@ -75,6 +74,7 @@ class StainForm(Container):
         self.apply, self.amounts = PushButton(text="Apply"), PushButton(text="H and E")
         self.cancel = PushButton(text="Cancel", enabled=False)
         self.save = PushButton(text="Save as OME-Zarr…")
+        self.save_amounts = PushButton(text="Save H and E…")
         self.save_reference = PushButton(text="Save reference…")
         self._rows = Rows()
         self._rows.add(self.slide)
@@ -86,7 +86,8 @@ class StainForm(Container):
         self.panel.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
         layout = self.native.layout()
         layout.addWidget(self._rows)
-        for row in ((self.apply, self.amounts, self.cancel), (self.save, self.save_reference)):
+        saving = self.save, self.save_amounts, self.save_reference
+        for row in ((self.apply, self.amounts, self.cancel), saving):
             across = Container(widgets=row, layout="horizontal", labels=False)
             across.margins = (0, 0, 0, 0)
             layout.addWidget(across.native)
@@ -109,6 +110,7 @@ class StainForm(Container):
         self.apply.tooltip = "Add the whole slide, normalised where you look at it, as a layer"
         self.amounts.tooltip = "Add haematoxylin and eosin as images of their amounts"
         self.save.tooltip = "Write the whole slide, normalised, with all its levels"
+        self.save_amounts.tooltip = "Write the amounts of haematoxylin and eosin as an image of two"
         self.save_reference.tooltip = "Keep the chosen reference, to map other slides to it"
 
     def _connect(self) -> None:
@@ -124,7 +126,8 @@ class StainForm(Container):
         self.apply.changed.connect(lambda: self._with_fit(self._add_normalised))
         self.amounts.changed.connect(lambda: self._with_fit(self._add_amounts))
         self.cancel.changed.connect(self.stop)
-        self.save.changed.connect(self._ask_save)
+        self.save.changed.connect(lambda: self._ask_save("normalised slide", self.write))
+        self.save_amounts.changed.connect(lambda: self._ask_save("stains", self.write_amounts))
         self.save_reference.changed.connect(self._ask_save_reference)
         self.native.destroyed.connect(self._closed)
 
@@ -198,7 +201,7 @@ class StainForm(Container):
         slide = slide_of(self.slide.value, self._size.um)
         vectors = str(self.vectors.value) if self._by_hand else ""
         asked = (str(self.method.value), self._goal(), vectors)
-        return Choice(self.slide.value, slide, *asked, self._tissues)
+        return Choice(self.slide.value, slide, *asked, self._known)
 
     def _goal(self) -> Goal:
         own = self.reference.value == self.slide.value
@@ -273,7 +276,7 @@ class StainForm(Container):
     def _set_busy(self, busy: bool) -> None:
         self._rows.setEnabled(not busy)
         self.cancel.enabled = busy
-        for button in (self.apply, self.amounts, self.save, self.save_reference):
+        for button in (self.apply, self.amounts, self.save, self.save_amounts, self.save_reference):
             button.enabled = not busy
 
     def stop(self) -> None:
@@ -333,6 +336,8 @@ class StainForm(Container):
     def _add_amounts(self, choice: Choice, transform: StainTransform) -> None:
         from napari.layers import Layer
 
+        from ..pipelines.stain_amounts import separation_of
+
         self._preview_off()
         for data in amount_layers(choice.slide, separation_of(transform), choice.image):
             self.viewer.add_layer(Layer.create(*data))
@@ -342,22 +347,30 @@ class StainForm(Container):
             if own is not None and own.fingerprint == choice.slide.fingerprint:
                 image.visible = False  # the darker of slide and stain would be the slide
 
-    def _ask_save(self) -> None:
-        name, _ = QFileDialog.getSaveFileName(
-            self.native, "Save the normalised slide", "", "OME-Zarr (*.ome.zarr)"
-        )
+    def _ask_save(self, what: str, write: Callable[[Path], None]) -> None:
+        title, kind = f"Save the {what}", "OME-Zarr (*.ome.zarr)"
+        name, _ = QFileDialog.getSaveFileName(self.native, title, "", kind)
         if name:
-            self.write(Path(name if name.lower().endswith(SUFFIXES) else name + SUFFIXES[0]))
+            write(Path(name if name.lower().endswith(SUFFIXES) else name + SUFFIXES[0]))
 
     def write(self, path: Path) -> None:
         """Write the whole slide, normalised, as OME-Zarr."""
-        self._with_fit(lambda choice, transform: self._write(choice, transform, path))
-
-    def _write(self, choice: Choice, transform: StainTransform, path: Path) -> None:
         from ..pipelines.normalise import normalise
 
-        steps = saving_slide(normalise(choice.slide, transform), path)
-        self._launch(steps, self._say_saved)
+        self._write(path, normalise)
+
+    def write_amounts(self, path: Path) -> None:
+        """Write the amounts of haematoxylin and eosin all over the slide as OME-Zarr."""
+        from ..pipelines.stain_amounts import amounts_of, separation_of
+
+        self._write(path, lambda slide, transform: amounts_of(slide, separation_of(transform)))
+
+    def _write(self, path: Path, image: Callable[[Slide, StainTransform], Any]) -> None:
+        self._with_fit(
+            lambda choice, transform: self._launch(
+                saving_image(image(choice.slide, transform), path), self._say_saved
+            )
+        )
 
     def _ask_save_reference(self) -> None:
         name, _ = QFileDialog.getSaveFileName(self.native, "Save the reference", "", KIND)

@@ -12,9 +12,26 @@ from .stain_reference import key_of
 if TYPE_CHECKING:
     import napari.layers
 
-    from ..core.mask import Mask
     from ..core.slide import Slide
+    from ..imaging.references import Reference
+    from ..imaging.stain_sample import StainSample
     from ..pipelines.normalise import Goal
+
+
+@dataclass
+class Known:
+    """What was read of slides before, so that another method is fitted at once.
+
+    Parameters
+    ----------
+    samples : dict
+        Colours of the tissue, by slide.
+    references : dict
+        Those that were taken from slides, by slide and part.
+    """
+
+    samples: dict[Hashable, StainSample] = field(default_factory=dict)
+    references: dict[Hashable, Reference] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,8 +50,8 @@ class Choice:
         What to.
     stains : str
         Stain vectors, for a method that is given them by hand.
-    tissues : dict
-        Tissue that was found before, by slide; what is found is added.
+    known : Known
+        What was read before; what is read now is added.
     """
 
     image: napari.layers.Image
@@ -42,7 +59,7 @@ class Choice:
     method: str
     goal: Goal
     stains: str = ""
-    tissues: dict[Hashable, Mask] = field(default_factory=dict)
+    known: Known = field(default_factory=Known)
 
     @property
     def key(self) -> Hashable:
@@ -55,14 +72,18 @@ class Choice:
 
     def steps(self, should_stop: Callable[[], bool]) -> Iterator[Any]:
         """Fit the transform; the steps of a job."""
-        from ..pipelines.analyse import Stage, tissue_shares
-        from ..pipelines.normalise import fitting
+        from ..pipelines.normalise import Exemplar, finding_reference, fitting, sampling
 
-        if self._own not in self.tissues:
-            yield Stage("Finding tissue")
-            self.tissues[self._own] = yield from tissue_shares(self.slide)
-        how = {"method": self.method, "reference": self.goal, "stains": self.stains}
-        transform = yield from fitting(self.slide, tissue=self.tissues[self._own], **how)
+        known, goal = self.known, self.goal
+        if self._own not in known.samples:
+            known.samples[self._own] = yield from sampling(self.slide)
+        wanted: Any = goal
+        if isinstance(goal, Exemplar):
+            if key_of(goal) not in known.references:
+                known.references[key_of(goal)] = yield from finding_reference(goal)
+            wanted = known.references[key_of(goal)]
+        how = {"method": self.method, "reference": wanted, "stains": self.stains}
+        transform = yield from fitting(self.slide, sample=known.samples[self._own], **how)
         overview = level_arrays(self.slide)[-1]
         transform.apply(overview[:])  # fills its table of colours here, and not in the window
         yield transform

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..core.amounts import MOST
 from .layers import LayerTuple, slide_layer
 
 if TYPE_CHECKING:
@@ -13,11 +14,8 @@ if TYPE_CHECKING:
     from napari.utils import Colormap
 
     from ..core.slide import Slide
-    from ..core.stain import StainTransform
     from ..imaging.separation import StainSeparation
 
-MOST = 2.5
-"""Amount of a stain that is drawn in its full colour."""
 SHADES = 64
 
 
@@ -51,9 +49,9 @@ def amount_layers(
     Amounts are optical densities (natural logarithm) along the unit vector of the stain. The
     layers take the darker of each other, so that together they look like the stained slide.
     """
-    from ..pipelines.normalise import stain_amounts
+    from ..pipelines.stain_amounts import amounts_of, stain_amounts
 
-    made = []
+    made, amounts = [], amounts_of(slide, separation)
     for index, (name, levels) in enumerate(stain_amounts(slide, separation).items()):
         options = {
             "name": f"{name}: {image.name}",
@@ -63,7 +61,7 @@ def amount_layers(
             "colormap": stain_colours(separation, index),
             "contrast_limits": (0.0, MOST),
             "blending": "minimum",
-            "metadata": {"amount_of": name},
+            "metadata": {"amount_of": name, "amounts": amounts},
             **lying_on(image),
         }
         made.append((levels if len(levels) > 1 else levels[0], options, "image"))
@@ -77,14 +75,3 @@ def stain_colours(separation: StainSeparation, index: int) -> Colormap:
     shades = separation.rgb_of(index, np.linspace(0, MOST, SHADES)) / 255
     opaque = np.concatenate([shades, np.ones((SHADES, 1))], axis=1)
     return Colormap(opaque, name=f"{separation.names[index]} {index}")
-
-
-def separation_of(transform: StainTransform) -> StainSeparation:
-    """Return the stains that a transform was fitted to; those of textbooks where it has none."""
-    from ..core.errors import BadValueError
-    from ..imaging.separation import separation
-
-    try:
-        return separation(transform)
-    except BadValueError:
-        return separation("H&E", white=getattr(transform, "white", (245.0, 245.0, 245.0)))

@@ -1,4 +1,4 @@
-"""Writing a slide in the steps of a job, which can be followed and stopped."""
+"""Writing a slide or its stains in the steps of a job, which can be followed and stopped."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ..core.amounts import Amounts
     from ..core.slide import Slide
     from ..pipelines.analyse import Share
 
@@ -17,20 +18,24 @@ class _Stopped(Exception):
     """Nobody waits for what is being written."""
 
 
-def saving_slide(slide: Slide, path: Path) -> Callable[[Callable[[], bool]], Iterator[Any]]:
-    """Return the steps that write a slide; they yield what was written last."""
+def saving_image(
+    image: Slide | Amounts, path: Path
+) -> Callable[[Callable[[], bool]], Iterator[Any]]:
+    """Return the steps that write a slide or its stains; they yield what was written last."""
 
     def steps(should_stop: Callable[[], bool]) -> Iterator[Any]:
         from ..pipelines.analyse import Stage
 
         yield Stage(f"Writing {path.name}")
-        yield from writing(slide, path, should_stop)
+        yield from writing(image, path, should_stop)
 
     return steps
 
 
-def writing(slide: Slide, path: Path, should_stop: Callable[[], bool]) -> Iterator[Share | Path]:
-    """Write a slide in a thread of its own; yield how far it is, and last what was written.
+def writing(
+    image: Slide | Amounts, path: Path, should_stop: Callable[[], bool]
+) -> Iterator[Share | Path]:
+    """Write an image in a thread of its own; yield how far it is, and last what was written.
 
     When it is stopped, or this generator is closed, nothing is left under that name.
     """
@@ -47,7 +52,7 @@ def writing(slide: Slide, path: Path, should_stop: Callable[[], bool]) -> Iterat
 
     def work() -> None:
         try:
-            news.put(write(slide, path, on_block=on_block))
+            news.put(write(image, path, on_block=on_block))
         except BaseException as error:  # whatever it is, it belongs to who waits
             news.put(error)
 

@@ -26,6 +26,10 @@ def normalise(
     out: Annotated[
         Path | None, typer.Option(help="The slide, normalised: x.ome.zarr or x.ome.tif.")
     ] = None,
+    amounts: Annotated[
+        Path | None,
+        typer.Option(help="How much haematoxylin and eosin is where, two channels: x.ome.zarr."),
+    ] = None,
     method: Annotated[str, typer.Option(help="How the stain is fitted.")] = "macenko",
     reference: Reference = "he",
     stains: Annotated[
@@ -44,21 +48,23 @@ def normalise(
 ) -> None:
     """Fit a stain transform to a slide, and write the slide in the colours of a reference.
 
-    Without --out and --save-reference nothing is written: it says what was fitted.
+    Without --out, --amounts and --save-reference nothing is written: it says what was fitted.
     """
     from ..io import open_slide
     from ..io.write import write
     from ..pipelines.normalise import Exemplar, finding_reference, fitting, goal_of
     from ..pipelines.normalise import normalise as normalised
+    from ..pipelines.stain_amounts import amounts_of, separation_of
 
     slide = open_slide(path, um_per_px=mpp, srgb=srgb, swap_red_blue=swap_red_blue)
-    for file in (out, save_reference):
+    files = (save_reference, out, amounts)
+    for file in files:
         _refuse_to_replace(file, overwrite)
     with bars() as shown:
         if save_reference is not None:
             colours = Exemplar(slide, name=path.name)
             _followed(finding_reference(colours, seed=seed), shown).save(save_reference)
-        if out is not None or save_reference is None:
+        if save_reference is None or out is not None or amounts is not None:
             goal = goal_of(reference)
             steps = fitting(slide, method=method, reference=goal, stains=stains, seed=seed)
             transform = _followed(steps, shown)
@@ -66,7 +72,10 @@ def normalise(
         if out is not None:
             made = normalised(slide, transform)
             write(made, out, overwrite=overwrite, on_block=Blocks(shown, out.name))
-    for file in (save_reference, out):
+        if amounts is not None:
+            apart = amounts_of(slide, separation_of(transform))
+            write(apart, amounts, overwrite=overwrite, on_block=Blocks(shown, amounts.name))
+    for file in files:
         if file is not None and not as_json:
             typer.echo(file)
 

@@ -15,7 +15,7 @@ from ..core.stain import StainTransform
 from ..core.table import Table
 from .references import Reference, reference_from
 from .stain_method import Method
-from .stain_sample import sample_stain
+from .stain_sample import StainSample, sample_stain
 
 STAINS = Table(
     "stain method",
@@ -85,8 +85,47 @@ def fit_stain(
     >>> transform.apply(np.uint8([[255, 255, 255]])).tolist()
     [[255, 255, 255]]
     """
+    _check_given(method, stains)
+    sample = sample_stain(slide, tissue, seed)
+    try:
+        return stain_of_sample(sample, method=method, reference=reference, stains=stains)
+    except BadValueError as error:
+        raise BadValueError(f"{slide.path}: {error}") from None
+
+
+def stain_of_sample(
+    sample: StainSample,
+    *,
+    method: str = "macenko",
+    reference: str | Path | Reference = "he",
+    stains: str | ArrayLike | None = None,
+) -> StainTransform:
+    """Fit a stain transform to a sample of a slide: many methods and references to one sample.
+
+    Parameters
+    ----------
+    sample : StainSample
+        What `sample_stain` gave.
+    method, reference, stains
+        As in `fit_stain`, and so are the errors.
+
+    Examples
+    --------
+    >>> import napari_steatosis as st
+    >>> slide = st.drawn_liver(512, 512, seed=1)
+    >>> stain_of_sample(sample_stain(slide), method="reinhard") == fit_stain(
+    ...     slide, method="reinhard"
+    ... )
+    True
+    """
+    _check_given(method, stains)
     row: Method = STAINS[method]
-    if row.by_hand != (stains is not None):
+    goal = reference_from(reference)
+    return row.fit(sample, goal, **({} if stains is None else {"stains": stains}))
+
+
+def _check_given(method: str, stains: str | ArrayLike | None) -> None:
+    if STAINS[method].by_hand != (stains is not None):
         raise BadValueError(
             f"Method {method!r} finds the stains of a slide itself; give `stains` with method "
             f"'matrix' only."
@@ -94,12 +133,6 @@ def fit_stain(
             else f"Method {method!r} needs `stains`: two vectors of optical density, haematoxylin "
             f"first, or 'H&E' for the published ones."
         )
-    goal = reference_from(reference)
-    sample = sample_stain(slide, tissue, seed)
-    try:
-        return row.fit(sample, goal, **({} if stains is None else {"stains": stains}))
-    except BadValueError as error:
-        raise BadValueError(f"{slide.path}: {error}") from None
 
 
 def stain_from_json(values: Mapping[str, Any]) -> StainTransform:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..core.amounts import Amounts
 from ..core.errors import BadValueError
 from ..core.geometry import Region
 from ..core.label_image import LabelImage
@@ -29,11 +30,11 @@ class Finest:
     dtype : numpy.dtype
         Of the pixels as they are stored.
     samples : int
-        3 for RGB, whose coarse levels are box means; 1 for labels, whose coarse levels take
-        every second pixel, so that values stay values.
+        3 for RGB, and 2 or 3 for amounts of stains, whose coarse levels are means; 1 for labels,
+        whose coarse levels take every second pixel, so that values stay values.
     read : callable
-        ``read(region)`` returns ``(height, width, 3)`` or ``(height, width)`` pixels. It may be
-        called from another thread.
+        ``read(region)`` returns ``(height, width, samples)`` or ``(height, width)`` pixels. It
+        may be called from another thread.
     """
 
     shape: tuple[int, int]
@@ -46,9 +47,24 @@ class Finest:
         """Return level 0 of a slide, as it is read."""
         return cls(slide.shape, np.dtype(np.uint8), 3, slide.read)
 
+    @classmethod
+    def of_amounts(cls, amounts: Amounts) -> Finest:
+        """Return level 0 of amounts of stains."""
+        return cls(amounts.shape, np.dtype(np.float32), len(amounts.stains), amounts.read)
+
     def halved(self, block: NDArray[Any]) -> NDArray[Any]:
         """Return a block, which starts at an even pixel, at half the size."""
-        return box_mean(block, 2) if self.samples == 3 else block[::2, ::2]
+        if self.samples == 1:
+            return block[::2, ::2]
+        return box_mean(block, 2) if self.dtype == np.uint8 else _mean_of_4(block)
+
+
+def _mean_of_4(block: NDArray[Any]) -> NDArray[Any]:
+    """Return the means of 2 x 2 pixels of ``(y, x, sample)``; ragged ones of what they have."""
+    ragged = ((0, block.shape[0] % 2), (0, block.shape[1] % 2), (0, 0))
+    even = np.pad(block, ragged, mode="edge")
+    mean = (even[::2, ::2] + even[1::2, ::2] + even[::2, 1::2] + even[1::2, 1::2]) / 4
+    return mean.astype(block.dtype)
 
 
 def label_type(value: Prediction | LabelImage, path: Path) -> np.dtype[Any]:

@@ -12,6 +12,7 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
+from ..core.amounts import Amounts
 from ..core.errors import BadValueError, CannotOpenError, SteatosisError
 from ..core.geometry import Region
 from ..core.grid import Grid
@@ -25,6 +26,7 @@ from ._masks import labels_of_mask
 from ._ngff.levels import BLOCK_PX, write_pyramid
 from ._ngff.metadata import (
     ZARR_FORMATS,
+    amounts_metadata,
     class_labels,
     group_attributes,
     image_metadata,
@@ -37,7 +39,7 @@ OnBlock = Callable[[int, int], None]
 
 
 def write_ome_zarr(
-    value: Slide | Prediction | LabelImage | Mask,
+    value: Slide | Prediction | LabelImage | Mask | Amounts,
     path: Path,
     *,
     overwrite: bool = False,
@@ -46,7 +48,8 @@ def write_ome_zarr(
 ) -> list[Path]:
     """Write level 0 and a pyramid of halved levels, block by block.
 
-    A slide becomes an RGB image at `path`; its coarse levels are averaged. A class map or
+    A slide becomes an RGB image at `path`; its coarse levels are averaged. Amounts of stains
+    become an image of float32 with a channel for each, averaged likewise. A class map or
     labels become ``<path>/labels/<name>``, whose coarse levels take every second pixel, so
     values stay values. Where `path` is an image of the same version they join it, with as
     many levels as it has; otherwise a new group is made that holds labels only. Where the
@@ -54,7 +57,7 @@ def write_ome_zarr(
 
     Parameters
     ----------
-    value : Slide, Prediction, LabelImage or Mask
+    value : Slide, Prediction, LabelImage, Mask or Amounts
         What to write; a mask becomes the labels ``tissue``. Labels keep their integer type; of
         64 bits they are stored in the smallest type that holds them, and booleans as uint8.
     path : Path
@@ -90,6 +93,8 @@ def write_ome_zarr(
     with _named_in_errors(path):
         if isinstance(value, Slide):
             return [_write_slide(value, path, overwrite, version, on_block)]
+        if isinstance(value, Amounts):
+            return [_write_amounts(value, path, overwrite, version, on_block)]
         labels = labels_of_mask(value) if isinstance(value, Mask) else value
         return [_write_labels(labels, path, overwrite, version, on_block)]
 
@@ -104,6 +109,18 @@ def _write_slide(
         levels = write_pyramid(group, finest, on_block=on_block)
         ome = image_metadata(path.name, frame, levels, version=version)
         own = {"written_from": slide.fingerprint, "colour": list(slide.colour)}
+        group.attrs.update(group_attributes(ome, version, steatosis=own))
+    return path
+
+
+def _write_amounts(
+    amounts: Amounts, path: Path, overwrite: bool, version: str, on_block: OnBlock
+) -> Path:
+    with replacing(path, overwrite=overwrite) as part:
+        group = _new_group(part, version)
+        levels = write_pyramid(group, Finest.of_amounts(amounts), on_block=on_block)
+        ome = amounts_metadata(amounts, levels, version=version)
+        own = {"amounts": amounts.provenance}
         group.attrs.update(group_attributes(ome, version, steatosis=own))
     return path
 

@@ -15,7 +15,6 @@ from ..core.digest import digest
 from ..core.errors import BadValueError
 from ..core.geometry import Region
 from ..core.mask import Mask
-from ..core.pyramid import LevelArray, level_arrays
 from ..core.slide import Slide
 from ..core.stain import StainTransform
 from ._stain import refuse_twice
@@ -23,7 +22,7 @@ from .analyse import Share, Stage, tissue_shares
 
 if TYPE_CHECKING:
     from ..imaging.references import Reference
-    from ..imaging.separation import StainSeparation
+    from ..imaging.stain_sample import StainSample
 
 
 @dataclass(frozen=True, eq=False)
@@ -179,9 +178,9 @@ def fitting(
     slide: Slide,
     *,
     method: str,
-    reference: Goal = "he",
+    reference: Goal | Reference = "he",
     stains: str = "",
-    tissue: Mask | None = None,
+    sample: StainSample | None = None,
     seed: int = 0,
 ) -> Generator[Stage | Share, None, StainTransform]:
     """Fit a stain transform as `fit_stain` does, and say what is being done.
@@ -190,12 +189,12 @@ def fitting(
     ----------
     slide, method, seed
         As in `fit_stain`.
-    reference : str, path or Exemplar
+    reference : str, path, Exemplar or Reference
         What to map to.
     stains : str
         For a method whose stains are given by hand: see `stains_from`.
-    tissue : Mask, optional
-        Where to sample; it is found where it is left out.
+    sample : StainSample, optional
+        Of the slide (`sampling`); it is taken where it is left out.
 
     Yields
     ------
@@ -205,7 +204,7 @@ def fitting(
     -------
     StainTransform
     """
-    from ..imaging.stain import STAINS, fit_stain
+    from ..imaging.stain import STAINS, stain_of_sample
 
     refuse_twice(slide)
     by_hand: dict[str, Any] = (
@@ -214,14 +213,38 @@ def fitting(
     goal: Any = reference
     if isinstance(reference, Exemplar):
         goal = yield from finding_reference(reference, seed=seed)
-    if tissue is None:
-        yield Stage("Finding tissue")
-        tissue = yield from tissue_shares(slide)
+    if sample is None:
+        sample = yield from sampling(slide, seed=seed)
     yield Stage(f"Fitting {method}")
-    fitted: StainTransform = fit_stain(
-        slide, method=method, tissue=tissue, reference=goal, seed=seed, **by_hand
-    )
+    try:
+        fitted: StainTransform = stain_of_sample(sample, method=method, reference=goal, **by_hand)
+    except BadValueError as error:
+        raise BadValueError(f"{slide.path}: {error}") from None
     return fitted
+
+
+def sampling(slide: Slide, *, seed: int = 0) -> Generator[Stage | Share, None, StainSample]:
+    """Sample the colours of a slide's tissue, to which every method can be fitted.
+
+    Yields
+    ------
+    Stage, Share
+
+    Returns
+    -------
+    StainSample
+
+    Raises
+    ------
+    BadValueError
+        Where there is no stained tissue.
+    """
+    from ..imaging.stain_sample import sample_stain
+
+    yield Stage("Finding tissue")
+    tissue = yield from tissue_shares(slide)
+    yield Stage("Sampling its colours")
+    return sample_stain(slide, tissue, seed)
 
 
 def finding_reference(
@@ -252,64 +275,3 @@ def finding_reference(
     name = exemplar.name or Path(exemplar.slide.path).name
     taken: Reference = reference_of(exemplar.slide, tissue=tissue, seed=seed, name=name)
     return taken
-
-
-class AmountLevel:
-    """How much of one stain is where in a level: ``(y, x) float32``, computed when sliced.
-
-    Parameters
-    ----------
-    level : LevelArray
-        Of the slide.
-    separation : StainSeparation
-        Takes the stains apart.
-    index : int
-        Which stain.
-    """
-
-    ndim = 2
-    dtype = np.dtype(np.float32)
-
-    def __init__(self, level: LevelArray, separation: StainSeparation, index: int) -> None:
-        self._level, self._separation, self._index = level, separation, index
-        self.shape, self.chunks = level.shape[:2], level.chunks[:2]
-
-    @property
-    def size(self) -> int:
-        """Number of values, which orders the levels of a pyramid."""
-        return int(np.prod(self.shape, dtype=np.int64))
-
-    def __len__(self) -> int:
-        return self.shape[0]
-
-    def __getitem__(self, key: Any) -> NDArray[np.float32]:
-        pixels = self._level[key]
-        if 0 in pixels.shape:
-            return np.empty(pixels.shape[:-1], np.float32)
-        return np.asarray(self._separation.amounts(pixels)[self._index], np.float32)
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
-        return self[:].astype(dtype or self.dtype, copy=False)
-
-
-def stain_amounts(slide: Slide, separation: StainSeparation) -> dict[str, list[AmountLevel]]:
-    """Return the amount of each stain at every level of a slide; read where it is sliced.
-
-    Parameters
-    ----------
-    slide : Slide
-        As it was opened, or normalised.
-    separation : StainSeparation
-        Names and vectors of the stains.
-
-    Returns
-    -------
-    dict of str to list of AmountLevel
-        Stain to levels, finest first. 1 is an optical density of 1 (natural logarithm) along
-        the unit vector of the stain.
-    """
-    levels = level_arrays(slide)
-    return {
-        name: [AmountLevel(level, separation, index) for level in levels]
-        for index, name in enumerate(separation.names)
-    }

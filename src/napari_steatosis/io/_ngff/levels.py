@@ -55,7 +55,7 @@ def level_shapes(shape: tuple[int, int], count: int | None = None) -> list[tuple
 def create_level(
     group: zarr.Group, name: str, shape: tuple[int, ...], dtype: DTypeLike = "uint8"
 ) -> Any:
-    """Create the empty array of one level: ``(3, y, x)`` of an image, or ``(y, x)`` of labels.
+    """Create the empty array of one level: ``(c, y, x)`` of an image, or ``(y, x)`` of labels.
 
     In zarr 2 it has chunks of 512 px, in zarr 3 these lie in shards of 2048 px. An image
     stores its black chunks as well, so that a lost one can be told.
@@ -112,7 +112,8 @@ def write_pyramid(
         Called with (blocks of level 0 done, blocks in all).
     """
     shapes = level_shapes(finest.shape, count)
-    planes = [(3, *shape) if finest.samples == 3 else shape for shape in shapes]
+    many = (finest.samples,) if finest.samples > 1 else ()
+    planes = [(*many, *shape) for shape in shapes]
     arrays = [create_level(group, str(i), plane, finest.dtype) for i, plane in enumerate(planes)]
     top = len(shapes) - 1
     tops = _places(shapes[top])
@@ -188,8 +189,8 @@ class _Filling:
         if level == 0:
             block = next(self.blocks)
         else:
-            rgb = (3,) if self.finest.samples == 3 else ()
-            block = np.empty((region.height, region.width, *rgb), self.finest.dtype)
+            many = (self.finest.samples,) if self.finest.samples > 1 else ()
+            block = np.empty((region.height, region.width, *many), self.finest.dtype)
             for place in _under(self.shapes, (level, row, column)):
                 half = self.finest.halved(self.fill(*place))
                 y, x = (n % 2 * BLOCK_PX // 2 for n in place[1:])
@@ -226,10 +227,10 @@ def _reporter(on_block: Callable[[int, int], None], total: int) -> Callable[[], 
 
 
 def _planes(block: NDArray[Any]) -> NDArray[Any]:
-    """Return (y, x, 3) as (3, y, x), plane by plane: twice as fast as one strided copy."""
+    """Return (y, x, c) as (c, y, x), plane by plane: twice as fast as one strided copy."""
     if block.ndim == 2:
         return block
-    planes = np.empty((3, *block.shape[:2]), block.dtype)
-    for channel in range(3):
+    planes = np.empty((block.shape[2], *block.shape[:2]), block.dtype)
+    for channel in range(block.shape[2]):
         planes[channel] = block[..., channel]
     return planes

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from ...core.amounts import MOST, Amounts
 from ...core.errors import BadValueError
 from ...core.geometry import Frame
 from ...core.label_image import LabelImage
@@ -47,6 +48,32 @@ def image_metadata(
     omero = {**_stated(version), "channels": channels, "rdefs": {"model": "color"}}
     multiscale = {**_stated(version), "name": name, **_levels("cyx", frame, levels), "type": "mean"}
     return {"multiscales": [multiscale], "omero": omero}
+
+
+def amounts_metadata(amounts: Amounts, levels: int, *, version: str = "0.4") -> dict[str, Any]:
+    """Return what OME-NGFF says of amounts of stains, a channel each.
+
+    Parameters
+    ----------
+    amounts : Amounts
+        Their names, colours and frame.
+    levels : int
+        Number of levels, stored at the paths ``"0"``, ``"1"``, ...
+    version : str
+        ``"0.4"`` or ``"0.5"``.
+    """
+    window = {"min": 0.0, "max": MOST, "start": 0.0, "end": MOST}
+    channels = [
+        {"label": stain, "color": bytes(colour).hex().upper(), "active": True, "window": window}
+        for stain, colour in zip(amounts.stains, amounts.colours, strict=True)
+    ]
+    multiscale = {
+        **_stated(version),
+        "name": amounts.name,
+        **_levels("cyx", amounts.frame, levels),
+        "type": "mean",
+    }
+    return {"multiscales": [multiscale], "omero": {**_stated(version), "channels": channels}}
 
 
 def label_metadata(
