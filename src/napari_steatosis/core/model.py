@@ -9,6 +9,8 @@ from typing import Any, Literal, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from .stain import StainTransform
+
 Task = Literal["segmentation", "classification"]
 Context = Literal["halo", "tile"]
 
@@ -136,6 +138,18 @@ class Model(Protocol):
         """Map ``(n, y, x, 3) uint8`` to probabilities that sum to 1.
 
         Returns ``(n, class, y, x) float32`` for segmentation, ``(n, class)`` otherwise.
+        """
+        ...
+
+
+@runtime_checkable
+class StainingModel(Model, Protocol):
+    """A model that can change the colours of tiles where it computes."""
+
+    def stained(self, stain: StainTransform) -> Model | None:
+        """Return a model whose ``predict(tiles)`` is ``predict(stain.apply(tiles))`` of this one.
+
+        None where the processor computes it as well.
         """
         ...
 

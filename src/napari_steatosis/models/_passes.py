@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ._gate import NETWORKS
+from ._stain import ColourCube
 
 
 class Pass:
@@ -58,10 +60,17 @@ class Passes:
 
     def __init__(self, network: nn.Module, device: str, dtype: torch.dtype) -> None:
         self._network, self._device, self._dtype = network, device, dtype
+        self._colours: ColourCube | None = None
         self._on_cuda = device.startswith("cuda")
         if self._on_cuda:
             self._up: torch.cuda.Stream = torch.cuda.Stream(device)
             self._down: torch.cuda.Stream = torch.cuda.Stream(device)
+
+    def behind(self, colours: ColourCube) -> Passes:
+        """Return passes of the same network that change the colours of the tiles first."""
+        other = copy.copy(self)
+        other._colours = colours
+        return other
 
     @torch.inference_mode()
     def begin(self, tiles: NDArray[np.uint8]) -> Pass:
@@ -92,6 +101,8 @@ class Passes:
         return Pass(back, arrived.synchronize)
 
     def _probabilities(self, rgb: Tensor) -> Tensor:
+        if self._colours is not None:
+            rgb = self._colours.apply(rgb)
         # A view of (n, y, x, 3) as (n, 3, y, x) is already in the memory order channels_last.
         with NETWORKS.passing(), repeatable() if self._on_cuda else nullcontext():
             logits = self._network(rgb.permute(0, 3, 1, 2).to(self._dtype)).float()

@@ -57,6 +57,8 @@ class ColourCube:
             raise BadValueError(
                 f"Tiles must be (n, y, x, 3) uint8, got {tuple(tiles.shape)} {tiles.dtype}."
             )
-        red, green, blue = tiles.to(torch.int32).unbind(-1)
-        index = (red << 16) | (green << 8) | blue
+        index = tiles[..., 0].to(torch.int32)
+        for channel in (1, 2):
+            index <<= 8
+            index |= tiles[..., channel]
         return self._table.index_select(0, index.reshape(-1)).reshape(tiles.shape)

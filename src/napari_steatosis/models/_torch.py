@@ -16,6 +16,7 @@ from torch import nn
 
 from ..core.errors import BadValueError, ModelFileError
 from ..core.model import ModelSpec, Stream
+from ..core.stain import StainTransform
 from . import WEIGHTS, build
 from ._batches import Batches
 from ._device import DTYPES, Compute, choose_compute
@@ -25,6 +26,7 @@ from ._memory import empty_cache, is_out_of_memory
 from ._passes import Pass, Passes
 from ._prepare import prepared
 from ._seam import check_tiles, restore
+from ._stain import ColourCube
 from ._threads import share_heap
 
 
@@ -64,6 +66,8 @@ class TorchModel:
         self._network: nn.Module = _placed(ready, self.compute)
         dtype = DTYPES[self.compute.precision]
         self._passes = Passes(self._network, self.compute.device, dtype)
+        self._behind: tuple[StainTransform, TorchModel] | None = None
+        self._staining = threading.Lock()
         self._turn = threading.Lock()  # threads that read tiles share a GPU and its memory
 
     @classmethod
@@ -93,6 +97,28 @@ class TorchModel:
         """Return the model with measured results in its specification; same digest."""
         other = object.__new__(TorchModel)
         other.__dict__.update(self.__dict__, spec=replace(self.spec, scores=scores), folder=None)
+        return other
+
+    def stained(self, stain: StainTransform) -> TorchModel | None:
+        """Return the model behind a stain transform that its GPU applies; None without CUDA.
+
+        The table of colours is made once for a transform and lasts until `release`. What is
+        returned cannot be sent to another process.
+        """
+        if self.compute.kind != "cuda" or self.spec.preparation:
+            return None
+        known = self._behind
+        if known is None or known[0] != stain:
+            with self._staining:
+                known = self._behind
+                if known is None or known[0] != stain:
+                    known = self._behind = stain, self._with_colours(stain)
+        return known[1]
+
+    def _with_colours(self, stain: StainTransform) -> TorchModel:
+        other = object.__new__(TorchModel)
+        other.__dict__.update(self.__dict__, folder=None, _behind=None)
+        other._passes = self._passes.behind(ColourCube(stain, self.compute.device))
         return other
 
     def with_threshold(self, threshold: float) -> TorchModel:
@@ -185,6 +211,7 @@ class TorchModel:
 
     def release(self) -> None:
         """Give the memory that passes have used back to the device; the weights stay."""
+        self._behind = None
         empty_cache(self.compute.device)
 
     def __reduce__(self) -> tuple[Any, ...]:

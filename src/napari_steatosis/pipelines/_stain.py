@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..core.errors import BadValueError
 from ..core.mask import Mask
-from ..core.model import ModelSpec
+from ..core.model import Model, ModelSpec, StainingModel
 from ..core.slide import Slide
 from ..core.stain import StainTransform
 
@@ -82,6 +82,18 @@ def stain_for(
         slide, method=method, tissue=tissue, reference=reference if own is None else own
     )
     return fitted
+
+
+def behind(model: Model, stain: StainTransform | None) -> tuple[Model, StainTransform | None]:
+    """Return a model that sees the colours of a run, and what is left to do before it.
+
+    A model on a GPU changes the colours there; before any other, the transform is applied.
+    """
+    if stain is not None and isinstance(model, StainingModel):
+        stained = model.stained(stain)
+        if stained is not None:
+            return stained, None
+    return model, stain
 
 
 def refuse_twice(slide: Slide) -> None:

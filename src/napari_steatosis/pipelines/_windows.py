@@ -13,6 +13,7 @@ from ..core.geometry import Region
 from ..io._probability_pyramid import quantised
 from ..io._store import StoredTile
 from ._cells import CellPlan
+from ._stain import behind
 from ._tiles import class_values
 
 BATCH_PX = {"cpu": 2**20}
@@ -87,7 +88,8 @@ def read_block(plan: CellPlan, index: int) -> BlockPixels:
             rgb[y : y + rows_px] = plan.plane.read(strip)
     except UnreadableRegionError as error:
         return BlockPixels(index, places, outer, None, str(error))
-    return BlockPixels(index, places, outer, rgb if plan.stain is None else plan.stain.apply(rgb))
+    _, stain = behind(plan.model, plan.stain)
+    return BlockPixels(index, places, outer, rgb if stain is None else stain.apply(rgb))
 
 
 def predict_block(plan: CellPlan, read: BlockPixels) -> Iterator[BlockWindows | None]:
@@ -96,11 +98,12 @@ def predict_block(plan: CellPlan, read: BlockPixels) -> Iterator[BlockWindows | 
     found = np.full((inner.height, inner.width, len(plan.model.spec.classes)), np.nan, np.float32)
     if read.rgb is not None:
         batch = _batch(plan)
+        model, _ = behind(plan.model, plan.stain)
         for start in range(0, len(read.places), batch):
             places = read.places[start : start + batch]
             windows = [read.rgb[plan.window(*place).within(read.outer)] for place in places]
             rows, columns = np.transpose(places)
-            found[rows - inner.y, columns - inner.x] = plan.model.predict(np.stack(windows))
+            found[rows - inner.y, columns - inner.x] = model.predict(np.stack(windows))
             yield None
     yield BlockWindows(read.index, found, read.error)
 
