@@ -59,7 +59,8 @@ def value_text(measurement: Measurement) -> str:
     if math.isnan(measurement.value):
         return "–"
     unit = UNITS.get(measurement.unit, measurement.unit)
-    return f"{number(measurement.value, whole=not measurement.unit)} {unit}".rstrip()
+    whole = not measurement.unit and measurement.value.is_integer()
+    return f"{number(measurement.value, whole=whole)} {unit}".rstrip()
 
 
 def interval_text(measurement: Measurement) -> str:

@@ -51,8 +51,8 @@ def tables_of(value: Report | Reports | Study) -> dict[str, DataFrame]:
     ----------
     value : Report, Reports or Study
         One slide: droplets, or classes where it was classified, ``_summary``, and ``_tiles``
-        where the report has them. Several: one row per slide, and ``_patients`` where slides
-        have any. A study: those, and what is known of visits, groups and an expert.
+        and ``_hepatocytes`` where the report has them. Several: one row per slide, and
+        ``_patients`` where slides have any. A study: those, and what is known of visits, groups and an expert.
 
     Raises
     ------
@@ -73,6 +73,8 @@ def tables_of(value: Report | Reports | Study) -> dict[str, DataFrame]:
     }
     if "tiles" in value.tables:
         tables["_tiles"] = DataFrame(dict(value.tables["tiles"]))
+    if "hepatocytes" in value.tables:
+        tables["_hepatocytes"] = DataFrame(dict(value.tables["hepatocytes"]))
     return tables
 
 

@@ -24,7 +24,8 @@ GROUPS = (
     ("Calibrated to an expert", ("calibrated_",)),
     ("Droplets", ("droplet_",)),
     ("Where the fat lies", ("fat_hot_spot", "fat_variation")),
-    ("Hepatocytes and grade, estimated", ("hepatocyte_", "steatosis_grade", "grade_")),
+    ("Zones of the lobule", ("zone_", "ring_")),
+    ("Hepatocytes and grade, estimated", ("hepatocyte", "steatosis_grade", "grade_")),
     ("Others", ("",)),
 )
 """Heading and how the names of its measurements begin; the first that fits counts."""
@@ -52,7 +53,11 @@ TITLES = {
     "droplet_distance_median": "Distance to the nearest droplet, median",
     "fat_hot_spot": "Hot spot (95th percentile of squares)",
     "fat_variation": "Variation over squares",
-    "hepatocyte_equivalent": "Hepatocytes with fat, estimated",
+    "hepatocyte_equivalent": "Hepatocytes with fat, estimated by squares",
+    "hepatocytes_with_fat": "Hepatocytes with fat, by nuclei",
+    "hepatocyte_nuclei": "Nuclei of hepatocytes",
+    "hepatocyte_nuclei_density": "Nuclei of hepatocytes, density",
+    "zone_3_to_1_ratio": "Fat in zone 3 over zone 1",
     "steatosis_grade": "Steatosis grade, estimated",
     "grade_s0_share": "Grade S0, share of resamples",
     "grade_s1_share": "Grade S1, share of resamples",

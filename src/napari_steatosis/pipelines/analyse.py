@@ -15,13 +15,18 @@ from ..core.prediction import Prediction
 from ..core.report import Report
 from ..core.slide import Slide
 from ..core.stain import StainTransform
+from ..quantify import Landmarks
 from ..quantify.calibration import Calibration
 from ._cells import CellPlan
 from ._cluster import model_on
+from ._events import Share as Share
+from ._events import Stage as Stage
+from ._measuring import check_findings, measured
 from ._order import Focus
 from ._plan import Border, Plan, plan_segmentation
 from ._stain import AUTO, Stain, method_of, stain_flags, stain_for
 from .estimate import Estimate, estimate
+from .hepatocytes import Counting
 from .quality import quality_flags
 from .segment import Progress, incomplete, open_store, remaining, run
 
@@ -29,32 +34,6 @@ DEFAULT_MODEL = "steatosis-he"
 SHARE_EVERY_S = 0.1
 MANY_DROPLETS = 100_000
 """From here on the size of the outlines is said before they are written."""
-
-
-@dataclass(frozen=True)
-class Stage:
-    """A step without tiles has begun.
-
-    Parameters
-    ----------
-    text : str
-        What is being done, for a status line.
-    """
-
-    text: str
-
-
-@dataclass(frozen=True)
-class Share:
-    """How far the step is that began last.
-
-    Parameters
-    ----------
-    done : float
-        From 0 to 1.
-    """
-
-    done: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,6 +110,10 @@ class Request:
     calibration : Calibration, optional
         Adds what the expert would say whom it was fitted to.
     """
+    landmarks : Landmarks, optional
+        Portal and central regions: fat is measured per zone, too.
+    hepatocytes : {"squares", "nuclei"}
+        How the share of hepatocytes with fat is estimated; nuclei are looked for on H&E.
 
     slide: Slide
     model: str | Model = DEFAULT_MODEL
@@ -147,6 +130,8 @@ class Request:
     reference: str | Path = "he"
     calibration: Calibration | None = None
 
+    landmarks: Landmarks | None = None
+    hepatocytes: Counting = "squares"
 
 def analyse_steps(
     request: Request,
@@ -171,12 +156,12 @@ def analyse_steps(
         the last two are missing and the store can be resumed. Before `Began` a run is stopped
         by closing the generator, which comes back here several times a second.
     """
-    from ..quantify import measure, measure_fibrosis
     from ..quantify._calibrated import with_calibration
 
     slide = request.slide
     model, within, stain = yield from prepared(request, client)
     options: dict[str, Any] = {"border": request.border, "probabilities": request.probabilities}
+    check_findings(slide, model.spec, request.landmarks, request.hepatocytes)
     plan = plan_segmentation(slide, model, within=within, stain=stain, **options)
     store = request.store(plan) if callable(request.store) else request.store
     with open_store(plan, store, overwrite=request.overwrite) as results:
@@ -186,9 +171,10 @@ def analyse_steps(
         prediction = results.prediction()
     if should_stop():
         return
-    yield Stage("Measuring")
-    of_collagen = "collagen" in prediction.classes
-    report = measure_fibrosis(prediction) if of_collagen else measure(prediction)
+    findings = request.landmarks, request.hepatocytes
+    report = yield from measured(prediction, *findings, should_stop=should_stop)
+    if report is None:
+        return
     flags = (
         *report.flags,
         *quality_flags(slide, within, model.spec),

@@ -7,6 +7,7 @@ from dataclasses import replace
 from ..core.report import Report
 from ._droplets import DropletRule, size_classes
 from .droplet_size import size_shares
+from .zones import recut_zones
 
 
 def with_macro_cut(report: Report, macro_um2: float) -> Report:
@@ -51,6 +52,8 @@ def with_macro_cut(report: Report, macro_um2: float) -> Report:
     made = {
         one.name: one for one in size_shares(area, area >= rule.macro_um2, tissue_mm2, rule=rule)
     }
+    if "zone" in droplets:
+        made |= recut_zones(report.measurements, droplets, rule)
     return replace(
         report,
         measurements=tuple(made.get(one.name, one) for one in report.measurements),

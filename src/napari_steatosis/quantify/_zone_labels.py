@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -54,5 +56,5 @@ def zone_labels(
     if zones.is_zonal:
         return values, zones.frame, tuple(f"zone {i + 1}, {name}" for i, name in enumerate(NAMES))
     ends, kind = (0.0, *RING_ENDS_UM), zones.kinds[0]
-    near = [f"{a:g} to {b:g} um from a {kind} region" for a, b in zip(ends, ends[1:], strict=False)]
+    near = [f"{a:g} to {b:g} um from a {kind} region" for a, b in pairwise(ends)]
     return values, zones.frame, (*near, f"more than {ends[-1]:g} um from a {kind} region")
