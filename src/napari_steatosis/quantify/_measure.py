@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -13,11 +14,14 @@ from ..core.report import Measurement, Report
 from . import MEASURES
 from ._droplets import DropletRule
 from ._evidence import Evidence
+from ._hepatocytes import Hepatocytes
 from ._origin import scale_source_of, title_of
 from ._outlines import trace_droplets
 from ._squares import SQUARE_UM
 from ._tiles import tile_table
+from ._zone_map import Landmarks
 from .fat_area import FEWEST_SQUARES
+from .zones import zone_flags, zone_measurements
 
 LITTLE_TISSUE_MM2 = 1.0
 MANY_AT_BORDER = 0.1
@@ -30,6 +34,8 @@ def measure(
     measures: Iterable[str] | None = None,
     smallest_um2: float = 3.0,
     macro_um2: float = 65.0,
+    landmarks: Landmarks | None = None,
+    nuclei: Hepatocytes | None = None,
 ) -> Report:
     """Measure a class map of fat.
 
@@ -46,11 +52,17 @@ def measure(
         Smaller regions of fat are no droplets; they still count as area of fat.
     macro_um2 : float
         Droplets from this area on are ``macro``.
+    landmarks : Landmarks, optional
+        Drawn portal tracts and central veins: fat is measured per zone, too.
+    nuclei : Hepatocytes, optional
+        From `find_hepatocytes`: hepatocytes are counted by their nuclei, too, and the grade
+        rests on these.
 
     Returns
     -------
     Report
-        With the tables ``"droplets"`` and ``"tiles"``.
+        With the tables ``"droplets"`` and ``"tiles"``, and ``"hepatocytes"`` where nuclei were
+        given.
 
     Raises
     ------
@@ -70,18 +82,29 @@ def measure(
     names = list(MEASURES) if measures is None else list(measures)
     functions = [MEASURES[name] for name in names]
     rule = DropletRule(smallest_um2, macro_um2)
-    evidence = Evidence.gather(prediction, rule)
-    measurements = tuple(made for function in functions for made in function(evidence))
-    settings = {
+    rows = None if nuclei is None else nuclei.table
+    evidence = Evidence.gather(prediction, rule, landmarks=landmarks, nuclei=rows)
+    made = [one for function in functions for one in function(evidence)]
+    if evidence.zones is not None:
+        made += zone_measurements(evidence)
+    measurements = tuple(made)
+    tables = {"droplets": evidence.droplets, "tiles": tile_table(evidence)}
+    if evidence.nuclei is not None:
+        tables["hepatocytes"] = evidence.nuclei
+    settings: dict[str, Any] = {
         "measures": names,
         "smallest_um2": smallest_um2,
         "macro_um2": macro_um2,
         "square_um": SQUARE_UM,
     }
+    if landmarks is not None:
+        settings["landmarks"] = landmarks.identity
+    if nuclei is not None:
+        settings["nuclei"] = dict(nuclei.made_by)
     return Report(
         title=title_of(prediction),
         measurements=measurements,
-        tables={"droplets": evidence.droplets, "tiles": tile_table(evidence)},
+        tables=tables,
         provenance={**prediction.provenance, "measure": settings},
         flags=tuple(_flags(evidence, measurements)),
         prediction=prediction,
@@ -136,6 +159,8 @@ def _flags(evidence: Evidence, measurements: tuple[Measurement, ...]) -> Iterato
             "The pixel size was given by the user, not by the file: every length and area "
             "depends on it."
         )
+    if evidence.zones is not None:
+        yield from zone_flags(evidence)
     undefined = [m.name for m in measurements if math.isnan(m.value)]
     if undefined and evidence.tissue_mm2 > 0:
         yield f"Undefined, for lack of droplets or of tissue: {', '.join(undefined)}."
