@@ -21,6 +21,7 @@ from ._blend import blended, neighbours
 from ._blocks import Block
 from ._plan import Plan
 from ._rows import Decided, Rows
+from ._stain import behind
 
 BAND_PX = 512
 """Rows that are read at a time: a whole row of the chunks of most files, px."""
@@ -111,6 +112,7 @@ def _batches(plan: Plan, tiles: Sequence[int]) -> Iterator[list[StoredTile]]:
 
 def _batch(plan: Plan, tiles: Sequence[int]) -> list[StoredTile]:
     done, seen = [], defaultdict(list)
+    model, _ = behind(plan.model, plan.stain)
     for tile in map(plan.grid.__getitem__, tiles):
         try:
             rgb = _pixels(plan, tile.outer)
@@ -119,7 +121,7 @@ def _batch(plan: Plan, tiles: Sequence[int]) -> list[StoredTile]:
         else:
             seen[rgb.shape].append((tile, rgb))
     for alike in seen.values():
-        found = plan.model.predict(np.stack([rgb for _, rgb in alike]))
+        found = model.predict(np.stack([rgb for _, rgb in alike]))
         for (tile, _), probabilities in zip(alike, found, strict=True):
             owned = probabilities[(slice(None), *tile.inner.within(tile.outer))]
             alone = range(tile.index, tile.index + 1)
@@ -130,11 +132,12 @@ def _batch(plan: Plan, tiles: Sequence[int]) -> list[StoredTile]:
 def _blended(plan: Plan, block: Block) -> Iterator[list[StoredTile]]:
     """Compute tiles that overlap, each once for a block, and blend them."""
     planned = set(plan.tiles)
+    model, _ = behind(plan.model, plan.stain)
 
     @lru_cache(maxsize=3 * (block.columns + 2))
     def seen(index: int) -> tuple[Tile, NDArray[np.float32]]:
         tile = plan.grid[index]
-        return tile, plan.model.predict(_pixels(plan, tile.outer)[None])[0]
+        return tile, model.predict(_pixels(plan, tile.outer)[None])[0]
 
     for index in block.tiles:
         tile = plan.grid[index]
@@ -150,7 +153,8 @@ def _blended(plan: Plan, block: Block) -> Iterator[list[StoredTile]]:
 
 def _pixels(plan: Plan, region: Region) -> NDArray[np.uint8]:
     rgb = plan.plane.read(region)
-    return rgb if plan.stain is None else plan.stain.apply(rgb)
+    _, stain = behind(plan.model, plan.stain)
+    return rgb if stain is None else stain.apply(rgb)
 
 
 def _decided(plan: Plan, probabilities: NDArray[np.float32]) -> Decided:
