@@ -24,6 +24,8 @@ MAPS = {
 
 @pytest.fixture(params=list(WRITERS))
 def suffix(request):
+    if request.param == ".pdf":
+        pytest.importorskip("plutoprint")
     return request.param
 
 

@@ -44,6 +44,7 @@ def trial(expert=lambda fat: f"{4 * fat:.1f}"):
 def test_the_tables_of_a_study_hold_each_level(tmp_path):
     reports, facts = trial()
     files = write_slides(study_of(reports, facts), tmp_path)
+    assert files.pop().name == "cohort.html"
     tables = {file.stem: pandas.read_csv(file) for file in files}
     assert {name: len(table) for name, table in tables.items()} == {
         "slides": 72,
@@ -67,7 +68,7 @@ def test_tables_that_no_longer_hold_are_removed(tmp_path):
     reports, facts = trial()
     write_slides(study_of(reports, facts), tmp_path)
     write_slides(study_of(reports[:2], {}), tmp_path)
-    assert [file.name for file in tmp_path.iterdir()] == ["slides.csv"]
+    assert {file.name for file in tmp_path.iterdir()} == {"slides.csv", "cohort.html"}
 
 
 def test_an_experts_numbers_are_paired_by_patient():

@@ -54,18 +54,19 @@ Areas = Mapping[str, tuple[Path | None, Sequence[str]]]
 
 def each_slide(
     slides: Sequence[Path], work: Callable[[Path], Result], *, out: Path, as_json: bool
-) -> list[Result]:
-    """Do the work for every slide and return what it gave; one that fails is told, not raised."""
+) -> tuple[list[Result], dict[Path, str]]:
+    """Do the work for every slide; return what it gave, and why slides failed, which is told."""
     done: list[Result] = []
+    failed: dict[Path, str] = {}
     for path in slides:
         try:
             done.append(work(path))
         except (SteatosisError, OSError) as error:
-            text = _text_of(error, out)
+            failed[path] = text = _text_of(error, out)
             say.print(f"{path}: failed. {text}", style="red", markup=False)
             if as_json:
                 typer.echo(json.dumps({"slide": str(path), "error": text}))
-    return done
+    return done, failed
 
 
 def end(done: int, asked: int) -> None:

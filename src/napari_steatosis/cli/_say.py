@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
+import subprocess
+import sys
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,6 +59,18 @@ Calibrated = Annotated[
         "--calibration", help="What `calibrate` saved: adds what that expert would say (JSON)."
     ),
 ]
+
+
+Pdf = Annotated[
+    bool, typer.Option("--pdf", help="Print the report as PDF, too (needs the extra pdf).")
+]
+
+
+def command_again(*more: str, less: tuple[str, ...] = ()) -> str:
+    """Return the command that was given, as it can be given again, with and less some options."""
+    words = [one for one in sys.argv[1:] if one not in (*more, *less)]
+    join = subprocess.list2cmdline if sys.platform == "win32" else shlex.join
+    return join(["napari-steatosis", *words, *more])
 
 
 def opened(calibration: Path | None) -> Calibration | None:

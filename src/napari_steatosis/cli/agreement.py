@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..core.report import RESEARCH_USE
-from ._say import say
+from ._say import Pdf, say
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,6 +30,7 @@ def agreement(
     expert: Expert,
     out: Annotated[Path, typer.Option(help="Folder for agreement.html and agreement.json.")],
     patient: Patient = "",
+    pdf: Pdf = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
@@ -50,9 +51,10 @@ def agreement(
         if found.note:
             typer.echo(found.note)
         typer.echo(RESEARCH_USE)
-    for suffix in (".html", ".json"):
-        for file in write(found, out / f"agreement{suffix}", overwrite=overwrite):
-            say.print(str(file), markup=False)
+    made = write(found, out / "agreement.html", overwrite=overwrite, pdf=pdf)
+    made += write(found, out / "agreement.json", overwrite=overwrite)
+    for file in made:
+        say.print(str(file), markup=False)
 
 
 def print_statistics(statistics: Sequence[Measurement], title: str) -> None:

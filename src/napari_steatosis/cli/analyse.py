@@ -31,6 +31,7 @@ from ._say import (
     Device,
     Model,
     Mpp,
+    Pdf,
     Precision,
     Reference,
     Shown,
@@ -38,6 +39,7 @@ from ._say import (
     Stain,
     Swap,
     bars,
+    command_again,
     opened,
     say,
 )
@@ -47,9 +49,26 @@ if TYPE_CHECKING:
 
 Patients = Annotated[
     Path | None,
-    typer.Option(help="CSV with the columns slide and patient, for the tables of all slides."),
+    typer.Option(
+        help="CSV with the columns slide and patient, and as wanted visit, group, expert: tables "
+        "and a page of the study. A manifest of `cohort` will do."
+    ),
 ]
 
+Zones = Annotated[
+    Path | None,
+    typer.Option(
+        help="Fat per zone of the lobule, from areas of the classes portal and central: GeoJSON, "
+        "or a folder of <slide>.geojson."
+    ),
+]
+Hepatocytes = Annotated[
+    str,
+    typer.Option(
+        help="Share of hepatocytes with fat by squares, or by nuclei, which takes longer and "
+        "needs H&E at 0.5 um/px or finer."
+    ),
+]
 Border = Annotated[
     str,
     typer.Option(help="At the edge of a slide: reflect it, or exclude what lacks context."),
@@ -71,6 +90,9 @@ def analyse(
     tissue: Tissue = None,
     patients: Patients = None,
     calibration: Calibrated = None,
+    zones: Zones = None,
+    hepatocytes: Hepatocytes = "squares",
+    pdf: Pdf = False,
     model: Model = "steatosis-he",
     device: Device = "auto",
     precision: Precision = "auto",
@@ -88,10 +110,16 @@ def analyse(
 
     For each slide this writes a class map (OME-Zarr), a report (HTML, JSON), a droplet
     table (CSV) and outlines (GeoJSON for QuPath); for several slides also one table of all
-    (slides.csv), and of their patients. The exit code is 1 if a slide failed.
+    (slides.csv), tables of their patients, and a page of the study (cohort.html). The exit
+    code is 1 if a slide failed.
     """
-    from ..pipelines.slides import read_patients
+    from ..io._pdf import check_pdf
+    from ..pipelines.analyse import stem_of
+    from ..pipelines.slides import read_facts
 
+    if pdf:
+        check_pdf()
+    fitted = opened(calibration)
     options = {
         "model": model,
         "device": device,
@@ -102,7 +130,9 @@ def analyse(
         "accept_unreadable": accept_unreadable,
         "border": border,
         "probabilities": probabilities,
-        "calibration": opened(calibration),
+        "calibration": fitted,
+        "hepatocytes": hepatocytes,
+        "pdf": pdf,
     }
     areas = {
         "region": (regions, region_class or ()),
@@ -110,30 +140,28 @@ def analyse(
         "tissue": (tissue, ()),
     }
     asked = {"um_per_px": mpp, "srgb": srgb, "swap_red_blue": swap_red_blue}
-    whose = {} if patients is None else read_patients(patients)
+    facts = {} if patients is None else read_facts(patients)
     if scheduler is not None:  # a worker has another working directory
         slides, options["model"] = [path.absolute() for path in slides], absolute_model(model)
     with cluster(workers, scheduler) as client:
 
         def work(path: Path) -> Report:
-            report = _analyse_one(path, out, asked, {**options, "client": client}, areas)
+            own = {**options, "client": client, "zones": zones}
+            report = _analyse_one(path, out, asked, own, areas)
             print_report(path, report, as_json)
             return replace(report, tables={}, prediction=None, outlines=None)
 
-        done = each_slide(slides, work, out=out, as_json=as_json)
-    if done and (whose or len(slides) > 1):
-        _write_together(done, out, whose)
+        done, failed = each_slide(slides, work, out=out, as_json=as_json)
+    if done and (facts or len(slides) > 1):
+        from ..pipelines.slides import write_slides
+        from ..pipelines.study import study_of
+
+        errors = {stem_of(path.name): text for path, text in failed.items()}
+        study = study_of(done, facts, failed=errors, calibration=fitted)
+        again = command_again(less=("--overwrite",))
+        for file in write_slides(replace(study, retry=again), out, pdf=pdf):
+            say.print(f"All slides: {file}", markup=False)
     end(len(done), len(slides))
-
-
-def _write_together(reports: list[Report], out: Path, whose: dict[str, str]) -> None:
-    from ..core.study import SlideFacts
-    from ..pipelines.slides import write_slides
-    from ..pipelines.study import study_of
-
-    facts = {title: SlideFacts(patient) for title, patient in whose.items()}
-    for file in write_slides(study_of(reports, facts), out):
-        say.print(f"All slides: {file}", markup=False)
 
 
 def _analyse_one(
@@ -141,9 +169,12 @@ def _analyse_one(
 ) -> Report:
     from ..io import open_slide
     from ..pipelines.analyse import analyse as run_analysis
+    from ..pipelines.landmarks import read_landmarks
 
     slide = open_slide(path, **asked)
-    masks = masks_of(slide, areas)
+    masks: dict[str, Any] = masks_of(slide, areas)
+    if (zones := options.pop("zones")) is not None:
+        masks["landmarks"] = read_landmarks(zones, slide)
     with bars() as shown:
         shown.print(f"{path}: {slide.shape[0]} x {slide.shape[1]} px", markup=False)
         report: Report = run_analysis(slide, out, on_event=Shown(shown), **options, **masks)

@@ -99,7 +99,7 @@ def classify(
             report = _classify_one(path, out, asked, areas, {**options, "client": client})
             print_report(path, report, as_json)
 
-        done = each_slide(slides, work, out=out, as_json=as_json)
+        done, _ = each_slide(slides, work, out=out, as_json=as_json)
     end(len(done), len(slides))
 
 

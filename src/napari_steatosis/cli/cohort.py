@@ -13,7 +13,19 @@ import typer
 
 from ..core.errors import CannotOpenError, SteatosisError
 from ._cluster import Scheduler
-from ._say import FAILED, Calibrated, Device, Model, Precision, opened, say
+from ._say import (
+    FAILED,
+    Calibrated,
+    Device,
+    Model,
+    Pdf,
+    Precision,
+    Reference,
+    Stain,
+    command_again,
+    opened,
+    say,
+)
 
 if TYPE_CHECKING:
     from rich.live import Live
@@ -28,7 +40,8 @@ Manifest = Annotated[
     Path,
     typer.Argument(
         help="CSV with the column path, and as wanted name, patient, visit, group, expert, "
-        "um_per_px, model, regions, region_class, exclude, srgb, swap_red_blue."
+        "um_per_px, model, regions, region_class, exclude, tissue, stain, reference, srgb, "
+        "swap_red_blue."
     ),
 ]
 
@@ -49,7 +62,10 @@ def cohort(
     accept_unreadable: Annotated[
         bool, typer.Option(help="Report on the rest where parts of a slide cannot be read.")
     ] = False,
+    stain: Stain = "auto",
+    reference: Reference = "he",
     calibration: Calibrated = None,
+    pdf: Pdf = False,
     scheduler: Scheduler = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object per slide.")] = False,
 ) -> None:
@@ -69,7 +85,11 @@ def cohort(
         "overwrite": not resume,
         "accept_unreadable": accept_unreadable,
         "scheduler": scheduler,
+        "stain": stain,
+        "reference": reference,
         "calibration": opened(calibration),
+        "pdf": pdf,
+        "retry": command_again("--retry-failed", less=("--overwrite",)),
     }
     try:
         with Shown(as_json) as shown:

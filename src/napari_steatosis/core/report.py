@@ -38,6 +38,8 @@ class Measurement:
         95 % interval, in `unit`.
     n : int, optional
         Number of sampling units behind the interval.
+    note : str
+        Why there is no value, or no interval, in one sentence.
     """
 
     name: str
@@ -46,8 +48,11 @@ class Measurement:
     definition: str
     interval: tuple[float, float] | None = None
     n: int | None = None
+    note: str = ""
 
     def __str__(self) -> str:
+        if math.isnan(self.value):
+            return f"{self.note[:1].lower()}{self.note[1:]}".rstrip(".") or "undefined"
         whole = not self.unit and self.value.is_integer()
         text = f"{self.value:.0f}" if whole else f"{self.value:.4g} {self.unit}".rstrip()
         if self.interval is not None:
@@ -145,7 +150,7 @@ class Report:
         --------
         >>> report = Report("liver", (Measurement("fat_area", math.nan, "mm^2", "Area."),))
         >>> str(Report.from_json(report.to_json())["fat_area"])
-        'nan mm^2'
+        'undefined'
         """
         return cls(
             title=values["title"],

@@ -49,6 +49,8 @@ class PatientFat:
         95 % interval of `pooled`.
     flags : tuple of str
         What one must know, with the reason where there is no interval.
+    calibrated : tuple of Measurement
+        What an expert would say, where the study has a calibration.
     """
 
     patient: str
@@ -62,6 +64,7 @@ class PatientFat:
     span: tuple[float, float]
     interval: tuple[float, float] | None = None
     flags: tuple[str, ...] = ()
+    calibrated: tuple[Measurement, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -177,6 +180,8 @@ class Study:
         Name of a slide to why it failed.
     flags : tuple of str
         What one must know before using the numbers.
+    retry : str
+        How the slides that failed are tried again: a command, or a call.
     """
 
     title: str
@@ -190,3 +195,4 @@ class Study:
     agreement: ExpertAgreement | None = None
     failed: Mapping[str, str] = field(default_factory=dict)
     flags: tuple[str, ...] = ()
+    retry: str = ""

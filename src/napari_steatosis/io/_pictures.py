@@ -69,7 +69,7 @@ def overview(slide: Slide, prediction: Prediction) -> Picture:
     grey = np.repeat(rgb.mean(axis=2, keepdims=True), 3, axis=2) / 255
 
     shape = plane.height / plane.width
-    figure, (left, right) = panels_of(1, 2, height=min(PAGE_INCHES / 2 * shape, 7.5))
+    figure, (left, right) = panels_of(1, 2, height=min((PAGE_INCHES / 2 - 0.35) * shape, 7.5))
     _show(left, rgb, plane.frame)
     _show(right, 0.4 + 0.6 * grey, plane.frame)
     _show(right, heat, fine.frame, interpolation="nearest")

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ..core.report import Report
+from ..core.report import Measurement, Report
 from ..core.study import ExpertAgreement, Study
 from ._study_pictures import agreement_picture, groups_picture, visits_picture
+
+GRADE_SHARE = re.compile(r"calibrated_grade_\d+_share")
+SHARES = {
+    "fat_area_fraction": "Fat, % of tissue",
+    "fibrosis_area_fraction": "Collagen, % of tissue",
+}
 
 DEFINITIONS = (
     (
@@ -40,9 +47,12 @@ DEFINITIONS = (
 def of_study(study: Study) -> dict[str, Any]:
     """Return what the page of a study shows."""
     agreement = study.agreement
+    share = share_of(study.reports.items[0])
     return {
         "study": study,
+        "share_heading": SHARES[share.name] if share else "Fat, % of tissue",
         "grouped": any(one.group for one in study.patients),
+        "calibrated": calibrated_heading(study),
         "key_figures": list(_key_figures(study)),
         "pictures": {
             "groups": groups_picture(study.comparisons),
@@ -50,7 +60,7 @@ def of_study(study: Study) -> dict[str, Any]:
             "agreement": None if agreement is None else agreement_picture(agreement),
         },
         "slides": [_slide(one, study) for one in study.reports.items],
-        "definitions": DEFINITIONS,
+        "definitions": [*DEFINITIONS, *_calibration(study)],
         "provenance": list(_shared(study.reports.items)),
     }
 
@@ -77,10 +87,75 @@ def _key_figures(study: Study) -> Iterator[tuple[str, str, str]]:
     yield "Tissue analysed", f"{number(tissue)} mm²", ""
 
 
-def _slide(report: Report, study: Study) -> tuple[Any, ...]:
-    fat = report["fat_area_fraction"]
-    patient = study.reports.patients.get(report.title, "")
-    return report.title, patient, report["tissue_area"].value, fat.value, fat.interval, report.flags
+def share_of(report: Report) -> Measurement | None:
+    """Return what of the tissue a slide was measured for: fat, or collagen."""
+    return next((one for one in report.measurements if one.name in SHARES), None)
+
+
+def _calibration(study: Study) -> Iterator[tuple[str, str]]:
+    for one in study.reports.items[0].measurements:
+        if one.name in ("calibrated_score", "calibrated_grade"):
+            yield "Calibrated", one.definition[:1].upper() + one.definition[1:]
+        if one.name == "calibrated_grade_0_share":
+            yield "Share of a grade", one.definition.replace("grade 0", "it")
+
+
+def calibrated_heading(study: Study) -> str:
+    """Return what the column of calibrated values is called; empty where there are none."""
+    names = {one.name for report in study.reports.items for one in report.measurements}
+    known = {
+        "calibrated_grade": "Calibrated grade (share of each, %)",
+        "calibrated_score": "Calibrated to the expert (95 % interval)",
+    }
+    return next((heading for name, heading in known.items() if name in names), "")
+
+
+def calibrated_text(measurements: Sequence[Measurement]) -> str:
+    """Return what an expert would say: a score and its interval, or a grade and its neighbours.
+
+    Examples
+    --------
+    >>> grade = Measurement("calibrated_grade", 1.0, "", "")
+    >>> shares = [Measurement(f"calibrated_grade_{g}_share", s, "%", "")
+    ...           for g, s in enumerate((4.0, 95.5, 0.5))]
+    >>> calibrated_text([grade, *shares])
+    '1 (0: 4, 1: 96, 2: 0)'
+    """
+    from .write_report import number
+
+    found = {one.name: one for one in measurements}
+    if (score := found.get("calibrated_score")) is not None:
+        text = f"{number(score.value)} {score.unit}".rstrip()
+        if score.interval is None:
+            return text
+        return f"{text} ({number(score.interval[0])} to {number(score.interval[1])})"
+    grade = found.get("calibrated_grade")
+    if grade is None or math.isnan(grade.value):
+        return "–"
+    shares = {
+        int(name.split("_")[2]): one.value
+        for name, one in found.items()
+        if GRADE_SHARE.fullmatch(name)
+    }
+    shown = [
+        f"{which}: {value:.0f}"
+        for which, value in shares.items()
+        if abs(which - grade.value) <= 1 or value >= 0.5
+    ]
+    return f"{grade.value:.0f} ({', '.join(shown)})"
+
+
+def _slide(report: Report, study: Study) -> dict[str, Any]:
+    share = share_of(report)
+    return {
+        "name": report.title,
+        "patient": study.reports.patients.get(report.title, ""),
+        "tissue": report["tissue_area"].value,
+        "share": math.nan if share is None else share.value,
+        "interval": None if share is None else share.interval,
+        "calibrated": report.measurements,
+        "flags": report.flags,
+    }
 
 
 def _shared(reports: tuple[Report, ...]) -> Iterator[tuple[str, str]]:

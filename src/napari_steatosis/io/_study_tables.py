@@ -15,28 +15,29 @@ if TYPE_CHECKING:
 SHARE = "fat_area_fraction"
 
 
-def study_tables(
-    study: Study, slides: DataFrame, patients: DataFrame | None
-) -> dict[str, DataFrame]:
+def study_tables(study: Study, slides: DataFrame) -> dict[str, DataFrame]:
     """Return the tables of a study: end of the file's stem to rows.
 
     Parameters
     ----------
     study : Study
         What is written.
-    slides, patients : DataFrame
-        One row per slide and per patient, as they are without a study; columns are added.
+    slides : DataFrame
+        One row per slide, as it is without a study; columns are added.
     """
     from pandas import DataFrame
 
     tables = {"": _with_facts(study, slides)}
-    if patients is not None:
-        more = DataFrame([_spread(one) for one in study.patients])
-        if any(one.group for one in study.patients):
-            more.insert(0, "group", [one.group for one in study.patients])
-        tables["_patients"] = patients.join(more)
+    if study.patients:
+        grouped = any(one.group for one in study.patients)
+        rows = [_whole(one) | ({"group": one.group} if grouped else {}) for one in study.patients]
+        tables["_patients"] = DataFrame(_spread_out(rows, study.patients))
     if study.visits:
-        tables["_visits"] = DataFrame([_visit(one) for one in study.visits])
+        rows = [
+            {"patient": one.patient, "visit": one.visit, "group": one.group} | _whole(one)
+            for one in study.visits
+        ]
+        tables["_visits"] = DataFrame(_spread_out(rows, study.visits))
     if study.changes:
         tables["_changes"] = DataFrame(
             [
@@ -70,28 +71,35 @@ def _with_facts(study: Study, slides: DataFrame) -> DataFrame:
 
 
 def _spread(one: PatientFat) -> dict[str, Any]:
+    from ._tables import measured_cells
+
     low, high = one.interval or (math.nan, math.nan)
+    said = [measured_cells(found) for found in one.calibrated]
     return {
         f"{SHARE}_ci95_low_percent": low,
         f"{SHARE}_ci95_high_percent": high,
         f"{SHARE}_mean_of_slides_percent": one.mean,
         f"{SHARE}_least_slide_percent": one.span[0],
         f"{SHARE}_largest_slide_percent": one.span[1],
+        **{name: cell for cells in said for name, cell in cells.items()},
         "flags": " | ".join(one.flags),
     }
 
 
-def _visit(one: PatientFat) -> dict[str, Any]:
+def _whole(one: PatientFat) -> dict[str, Any]:
     return {
         "patient": one.patient,
-        "visit": one.visit,
-        "group": one.group,
         "slides": one.slides,
         "tissue_area_mm2": one.tissue_mm2,
         "fat_area_mm2": one.fat_mm2,
         f"{SHARE}_percent": one.pooled,
-        **_spread(one),
     }
+
+
+def _spread_out(
+    rows: Sequence[dict[str, Any]], patients: Sequence[PatientFat]
+) -> list[dict[str, Any]]:
+    return [row | _spread(one) for row, one in zip(rows, patients, strict=True)]
 
 
 def _groups(one: Comparison) -> Sequence[dict[str, Any]]:

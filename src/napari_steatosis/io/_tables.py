@@ -34,6 +34,7 @@ SUMMARY_COLUMNS = {
     "ci95_high": "float64",
     "n": "Int64",
     "definition": "str",
+    "note": "str",
 }
 PATIENT_COLUMNS = {
     "patient": "str",
@@ -62,8 +63,7 @@ def tables_of(value: Report | Reports | Study) -> dict[str, DataFrame]:
     from pandas import DataFrame
 
     if isinstance(value, Study):
-        own = tables_of(value.reports)
-        return study_tables(value, own[""], own.get("_patients"))
+        return study_tables(value, _slides(value.reports))
     if isinstance(value, Reports):
         patients = {"_patients": _patients(value)} if value.patients else {}
         return {"": _slides(value), **patients}
@@ -130,6 +130,7 @@ def _summary_row(one: Measurement) -> dict[str, Any]:
         "ci95_high": high,
         "n": one.n,
         "definition": one.definition,
+        "note": one.note,
     }
 
 
@@ -141,11 +142,7 @@ def _slides(value: Reports) -> DataFrame:
             "patient": value.patients.get(report.title, ""),
         }
         for one in report.measurements:
-            own: dict[str, Any] = {column_name(one.name, one.unit): one.value}
-            if one.interval is not None:
-                low, high = one.interval
-                own[column_name(f"{one.name}_ci95_low", one.unit)] = low
-                own[column_name(f"{one.name}_ci95_high", one.unit)] = high
+            own: dict[str, Any] = dict(measured_cells(one))
             kinds |= dict.fromkeys(own, "float64")
             if one.n is not None:
                 own[f"{one.name}_n"] = one.n
@@ -154,6 +151,15 @@ def _slides(value: Reports) -> DataFrame:
         row["flags"] = " | ".join(report.flags)
         rows.append(row)
     return _typed(rows, {**kinds, "flags": "str"})
+
+
+def measured_cells(one: Measurement) -> dict[str, float]:
+    """Return a measurement as cells of a row: its value, and the ends of its interval."""
+    cells = {column_name(one.name, one.unit): one.value}
+    if one.interval is not None:
+        cells[column_name(f"{one.name}_ci95_low", one.unit)] = one.interval[0]
+        cells[column_name(f"{one.name}_ci95_high", one.unit)] = one.interval[1]
+    return cells
 
 
 def _patients(value: Reports) -> DataFrame:

@@ -17,6 +17,7 @@ WRITERS = Table(
         ".parquet": "napari_steatosis.io.write_table:write_parquet",
         ".json": "napari_steatosis.io.write_table:write_json",
         ".html": "napari_steatosis.io.write_report:write_html",
+        ".pdf": "napari_steatosis.io.write_report:write_pdf",
         ".geojson": "napari_steatosis.io.write_geojson:write_geojson",
         ".geojson.gz": "napari_steatosis.io.write_geojson:write_geojson",
         ".ome.zarr": "napari_steatosis.io.write_ome_zarr:write_ome_zarr",
@@ -43,9 +44,9 @@ def write(
     ----------
     value : Report, Reports, Annotations, Prediction, LabelImage, Mask, Slide or Snapshot
         A `Report` as ``.csv`` or ``.parquet`` (one row per droplet; ``*_summary`` and
-        ``*_tiles`` beside it), ``.json``, ``.html`` or ``.geojson``, ``.geojson.gz``
-        (QuPath); `Annotations` as ``.geojson``, ``.geojson.gz``; `Reports` of several slides
-        as ``.csv`` or ``.parquet`` (one row per slide, and ``*_patients``); a `Slide`,
+        ``*_tiles`` beside it), ``.json``, ``.html``, ``.pdf`` or ``.geojson``,
+        ``.geojson.gz`` (QuPath); `Annotations` as ``.geojson``, ``.geojson.gz``; `Reports` of
+        several slides as ``.csv`` or ``.parquet`` (one row per slide, and ``*_patients``); a `Slide`,
         `Prediction` or `LabelImage` as ``.ome.tif`` or ``.ome.zarr`` (labels also into an
         OME-Zarr image that is there); a `Snapshot` as ``.png`` or ``.svg``; a `Mask` as
         ``.ome.zarr``, ``.png``, or outlines: ``.geojson``, ``.geojson.gz``.

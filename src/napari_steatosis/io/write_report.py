@@ -1,20 +1,25 @@
-"""A report as one HTML page that needs nothing else: pictures, numbers, definitions."""
+"""A report as one page that needs nothing else, HTML or PDF: pictures, numbers, definitions."""
 
 from __future__ import annotations
 
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..core.errors import UnreadableRegionError
 from ..core.replacing import replacing
 from ..core.report import RESEARCH_USE, Measurement, Report
 from ..core.study import ExpertAgreement, Study
+from ._pdf import check_pdf, print_page
 from ._pictures import Picture, examples, overview, sizes
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
 
 GROUPS = (
     (
@@ -92,36 +97,69 @@ Section = tuple[str, Picture | None, str]
 
 
 def write_html(
-    value: Report | Study | ExpertAgreement, path: Path, *, overwrite: bool = False
+    value: Report | Study | ExpertAgreement,
+    path: Path,
+    *,
+    overwrite: bool = False,
+    pdf: bool = False,
 ) -> list[Path]:
     """Write a page with pictures (where the slide can be read), numbers and provenance.
 
-    The page is self-contained: it refers to nothing outside itself, and prints well.
+    The page is self-contained: it refers to nothing outside itself, and prints well. With `pdf`
+    the same page is printed beside it, as `write_pdf` does.
     """
+    with ExitStack() as stack:
+        parts = {path: stack.enter_context(replacing(path, overwrite=overwrite))}
+        if pdf:
+            check_pdf()
+            beside = path.with_suffix(".pdf")
+            parts[beside] = stack.enter_context(replacing(beside, overwrite=overwrite))
+        page = page_of(value)
+        parts[path].write_text(page, encoding="utf-8")
+        if pdf:
+            print_page(page, parts[beside])
+    return list(parts)
+
+
+def write_pdf(
+    value: Report | Study | ExpertAgreement, path: Path, *, overwrite: bool = False
+) -> list[Path]:
+    """Print the page of `write_html`: A4, page numbers, title and notice on every page.
+
+    Raises
+    ------
+    MissingPackageError
+        Without the extra ``pdf``.
+    """
+    check_pdf()
+    with replacing(path, overwrite=overwrite) as part:
+        print_page(page_of(value), part)
+    return [path]
+
+
+def page_of(value: Report | Study | ExpertAgreement) -> str:
+    """Return the page of a report, a study or an agreement: HTML that needs nothing else."""
     from . import _report_study
 
     if isinstance(value, Study):
-        values = _report_study.of_study(value)
-        return write_page(path, "study.html", overwrite=overwrite, **values)
+        return _filled("study.html", _report_study.of_study(value))
     if isinstance(value, ExpertAgreement):
-        values = _report_study.of_agreement(value)
-        return write_page(path, "agreement.html", overwrite=overwrite, **values)
+        return _filled("agreement.html", _report_study.of_agreement(value))
     present = {one.name for one in value.measurements}
-    return write_page(
-        path,
-        "report.html",
-        overwrite=overwrite,
-        report=value,
-        key_figures=[value[name] for name in KEY_FIGURES if name in present],
-        sections=list(_sections(value)),
-        groups=list(_groups(value.measurements)),
-        provenance=list(flat(value.provenance)),
-    )
+    values = {
+        "report": value,
+        "key_figures": [value[name] for name in KEY_FIGURES if name in present],
+        "sections": list(_sections(value)),
+        "groups": list(_groups(value.measurements)),
+        "provenance": list(flat(value.provenance)),
+    }
+    return _filled("report.html", values)
 
 
-def write_page(path: Path, template: str, *, overwrite: bool, **values: Any) -> list[Path]:
-    """Fill a template of this package and write the page."""
+def _filled(template: str, values: Mapping[str, Any]) -> str:
     import jinja2
+
+    from ._report_study import calibrated_text
 
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("napari_steatosis.io", "templates"),
@@ -139,15 +177,25 @@ def write_page(path: Path, template: str, *, overwrite: bool, **values: Any) -> 
         "share": share,
         "words": words,
         "p_value": p_value,
+        "calibrated_text": calibrated_text,
+        "in_style": in_style,
     }
-    page = environment.get_template(template).render(
-        notice=RESEARCH_USE,
-        written=datetime.now().astimezone().strftime("%d %B %Y, %H:%M"),
-        **values,
-    )
-    with replacing(path, overwrite=overwrite) as part:
-        part.write_text(page, encoding="utf-8")
-    return [path]
+    written = datetime.now().astimezone().strftime("%d %B %Y, %H:%M")
+    return environment.get_template(template).render(notice=RESEARCH_USE, written=written, **values)
+
+
+def in_style(text: str) -> Markup:
+    r"""Return a text as a string of CSS, whatever it holds.
+
+    Examples
+    --------
+    >>> str(in_style('a "b"'))
+    '"a\\20 \\22 b\\22 "'
+    """
+    from markupsafe import Markup
+
+    safe = (one if one.isalnum() and one.isascii() else f"\\{ord(one):x} " for one in text)
+    return Markup('"{}"').format(Markup("".join(safe)))
 
 
 def number(value: float) -> str:
@@ -220,6 +268,8 @@ def printed(text: str) -> str:
 
 def value_and_unit(one: Measurement) -> str:
     """Return the value of a measurement with its unit."""
+    if math.isnan(one.value):
+        return "–"
     return printed(f"{number(one.value)} {one.unit}".rstrip())
 
 

@@ -24,9 +24,11 @@ from ..models import load_model
 from ..models._threads import use_threads
 from ..quantify.calibration import Calibration
 from ._manifest import Row
+from ._stain import AUTO
 from .analyse import Ended, Request, Stage, analyse_steps, write_all, writing
 from .regions import read_regions
 from .segment import Progress, incomplete
+from .tissue import read_tissue
 
 SAY_S = 0.2
 """Shortest time between two messages about the tiles of a slide."""
@@ -54,6 +56,10 @@ class Settings:
         Of one process.
     calibration : Calibration, optional
         Adds what the expert would say whom it was fitted to.
+    stain, reference : str
+        As for `analyse`, where a slide names none of its own.
+    pdf : bool
+        Write each report as PDF, too.
     """
 
     out: Path
@@ -64,6 +70,9 @@ class Settings:
     scheduler: str | None = None
     threads: int = 1
     calibration: Calibration | None = None
+    stain: str = AUTO
+    reference: str = "he"
+    pdf: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -190,7 +199,7 @@ def _states(
     if prediction is not None and prediction.failed and not settings.accept_unreadable:
         raise incomplete(ended.plan, prediction)
     yield SlideState(row, "running", writing(report))
-    write_all(report, settings.out, overwrite=True)
+    write_all(report, settings.out, overwrite=True, pdf=settings.pdf)
     short = replace(report, tables={}, prediction=None, outlines=None)
     yield SlideState(row, "done", report=short)
 
@@ -220,8 +229,11 @@ def _request(row: Row, settings: Settings) -> Request:
         _loaded(row.model, settings.device, settings.precision, settings.threads),
         region=areas(row.regions, row.region_class),
         exclude=areas(row.exclude),
+        tissue=read_tissue(row.tissue, slide) if isinstance(row.tissue, Path) else row.tissue,
         store=settings.out / f"{row.name}.zarr",
         overwrite=settings.overwrite,
+        stain=row.stain or settings.stain,
+        reference=row.reference or settings.reference,
         calibration=settings.calibration,
     )
 

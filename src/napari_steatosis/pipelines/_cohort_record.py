@@ -13,9 +13,11 @@ from .. import __version__
 from ..core.errors import SteatosisError
 from ..core.report import Report
 from ..io import open_results, open_slide
+from ..io._masks import NAME
 from ..models import shipped_folder
 from ._cohort_process import Settings
 from ._manifest import Row
+from .tissue import mask_file
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ class Record:
         """Record a slide; the line is on the disk when this returns."""
         self.outcomes[outcome.name] = outcome
         with self.path.open("ab") as file:
-            file.write(json.dumps(asdict(outcome)).encode() + b"\n")
+            file.write(json.dumps(asdict(outcome), allow_nan=False).encode() + b"\n")
             file.flush()
             os.fsync(file.fileno())
 
@@ -95,7 +97,8 @@ class Record:
         except (SteatosisError, OSError, ValueError, KeyError, TypeError):
             return None  # whatever is missing is made again, or said by who makes it
         same = report.provenance.get("content") == stored == outcome.content
-        return report if same else None
+        made = not settings.pdf or (settings.out / f"{row.name}.pdf").exists()
+        return report if same and made else None
 
 
 def asked_of(row: Row, settings: Settings) -> str:
@@ -118,6 +121,9 @@ def asked_of(row: Row, settings: Settings) -> str:
         "regions": _areas(row.regions),
         "region_class": row.region_class,
         "exclude": _areas(row.exclude),
+        "tissue": _tissue(row),
+        "stain": row.stain or settings.stain,
+        "reference": _reference(row.reference or settings.reference),
         "settings": [
             settings.device,
             settings.precision,
@@ -130,13 +136,26 @@ def asked_of(row: Row, settings: Settings) -> str:
     return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
 
 
+def _tissue(row: Row) -> str:
+    if not isinstance(row.tissue, Path):
+        return "" if row.tissue is None else str(row.tissue)
+    place = mask_file(row.tissue, row.path)
+    inside = [place / "labels" / NAME, place / "labels", place]  # of a slide that holds its mask
+    return _files(next(one for one in inside if one.exists()))
+
+
+def _reference(given: str) -> str:
+    return _files(Path(given)) if given.endswith(".json") else given
+
+
 def _areas(place: Path | None) -> str:
     return "" if place is None else _files(place)
 
 
 def _files(place: Path) -> str:
-    files = sorted(one for one in place.iterdir() if one.is_file()) if place.is_dir() else [place]
+    files = sorted(one for one in place.rglob("*") if one.is_file()) if place.is_dir() else [place]
     total = hashlib.sha256()
     for file in files:
-        total.update(f"{file.name}:{hashlib.sha256(file.read_bytes()).hexdigest()};".encode())
+        name = file.relative_to(place).as_posix() if place.is_dir() else file.name
+        total.update(f"{name}:{hashlib.sha256(file.read_bytes()).hexdigest()};".encode())
     return total.hexdigest()

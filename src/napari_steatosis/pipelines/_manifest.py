@@ -14,6 +14,7 @@ from typing import Any
 from ..core.errors import BadValueError, CannotOpenError, SteatosisError
 from ..core.slide import PLAUSIBLE_UM_PER_PX
 from ..models import shipped_folder
+from ._manifest_choices import Tissue, reference_of, stain_of, tissue_faults, tissue_of
 from ._manifest_facts import contradictions
 from .analyse import stem_of
 
@@ -31,6 +32,9 @@ COLUMNS = {
     "regions": "regions",
     "region_class": "region_class",
     "exclude": "exclude",
+    "tissue": "tissue",
+    "stain": "stain",
+    "reference": "reference",
     "srgb": "srgb",
     "swap_red_blue": "swap_red_blue",
 }
@@ -65,6 +69,10 @@ class Row:
         GeoJSON, or a folder of it: analyse only inside, leave out.
     region_class : tuple of str
         Only areas of these classes.
+    tissue : float or Path, optional
+        Sensitivity with which it is found, or a mask.
+    stain, reference : str
+        What is done to the colours before the model sees them; empty for that of the cohort.
     srgb, swap_red_blue : bool
         As for `open_slide`.
     number : int
@@ -84,6 +92,9 @@ class Row:
     regions: Path | None = None
     exclude: Path | None = None
     region_class: tuple[str, ...] = ()
+    tissue: Tissue = None
+    stain: str = ""
+    reference: str = ""
     srgb: bool = False
     swap_red_blue: bool = False
     number: int = 0
@@ -109,7 +120,7 @@ def read_rows(
     """
     if isinstance(manifest, str | os.PathLike):
         source, folder = str(manifest), Path(manifest).absolute().parent
-        given = list(_read_csv(Path(manifest)))
+        given = list(read_table(Path(manifest)))
     else:
         source, folder = "The list of slides", Path.cwd()
         given = [
@@ -138,7 +149,23 @@ def read_rows(
     return rows
 
 
-def _read_csv(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
+def read_table(
+    path: Path, *, needed: Sequence[str] = ("path",)
+) -> Iterator[tuple[int, dict[str, str]]]:
+    """Yield the rows of a CSV with their numbers, the header being row 1.
+
+    Parameters
+    ----------
+    path : Path
+        UTF-8, separated by commas, semicolons or tabs.
+    needed : sequence of str
+        Columns that must be there, under any of their names.
+
+    Raises
+    ------
+    CannotOpenError, BadValueError
+        Where there is no such table, or its columns cannot be used.
+    """
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
@@ -149,18 +176,20 @@ def _read_csv(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
     separator = max(",;\t", key=head.count)
     table = csv.DictReader(text.splitlines(), delimiter=separator)
     names = [(name or "").strip() for name in table.fieldnames or ()]
-    _check_columns(path, names)
+    _check_columns(path, names, needed)
     table.fieldnames = names
     for cells in table:
         if any(cells.values()):
             yield table.line_num, _cells(cells)
 
 
-def _check_columns(path: Path, names: Sequence[str]) -> None:
+def _check_columns(path: Path, names: Sequence[str], needed: Sequence[str]) -> None:
     known = {name.lower() for name in names}
-    if not known & {"path", "slide"}:
+    there = {COLUMNS[name] for name in known if name in COLUMNS}
+    if missing := [name for name in needed if COLUMNS[name] not in there]:
+        said = " and ".join("path (or slide)" if one == "path" else one for one in missing)
         raise BadValueError(
-            f"{path} has no column path (or slide); it has: {', '.join(names) or 'nothing'}. "
+            f"{path} has no column {said}; it has: {', '.join(names) or 'nothing'}. "
             f"The first row names the columns: path, and as wanted "
             f"{', '.join(name for name in COLUMNS if name not in ('path', 'slide', 'mpp'))}."
         )
@@ -187,12 +216,24 @@ def _missing(value: Any) -> bool:
     return value is None or (isinstance(value, float) and math.isnan(value))
 
 
-def _row(cells: dict[str, str], folder: Path, number: int) -> Row:
+def meant(cells: Mapping[str, str]) -> dict[str, str]:
+    """Return what a row says, by the names that `COLUMNS` gives its columns.
+
+    Examples
+    --------
+    >>> meant({"Slide": "a.svs", "mpp": "0.5", "sex": "f"})
+    {'path': 'a.svs', 'um_per_px': '0.5'}
+    """
     values: dict[str, str] = {}
     for column, cell in cells.items():
-        meant = COLUMNS.get(column.lower())
-        if meant and (column.lower() == meant or meant not in values):
-            values[meant] = cell
+        name = COLUMNS.get(column.lower())
+        if name and (column.lower() == name or name not in values):
+            values[name] = cell
+    return values
+
+
+def _row(cells: dict[str, str], folder: Path, number: int) -> Row:
+    values = meant(cells)
     if not values.get("path"):
         raise BadValueError("the path is empty. Give the file or folder of the slide.")
     path = folder / values["path"]
@@ -212,6 +253,9 @@ def _row(cells: dict[str, str], folder: Path, number: int) -> Row:
         regions=places["regions"],
         exclude=places["exclude"],
         region_class=tuple(filter(None, map(str.strip, values.get("region_class", "").split(";")))),
+        tissue=tissue_of(values.get("tissue", ""), folder),
+        stain=stain_of(values.get("stain", "")),
+        reference=reference_of(values.get("reference", ""), folder),
         srgb=_yes("srgb", values.get("srgb", "")),
         swap_red_blue=_yes("swap_red_blue", values.get("swap_red_blue", "")),
         number=number,
@@ -249,6 +293,7 @@ def _faults(row: Row) -> Iterator[str]:
     for name, place in (("regions", row.regions), ("exclude", row.exclude)):
         if place is not None and not place.exists():
             yield f"{place}, of the column {name}, is not there. Correct the path."
+    yield from tissue_faults(row.tissue, row.path)
     if row.name in ("", ".", "..") or Path(row.name).name != row.name or "\\" in row.name:
         yield f"the name {row.name!r} cannot be that of a file. Give another in a column name."
     if row.name.casefold() in RESERVED:

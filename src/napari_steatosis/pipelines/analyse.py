@@ -88,8 +88,9 @@ class Request:
         Analyse only tissue inside (`mask_of_polygons`).
     exclude : Mask, optional
         Leave this out of numerator and denominator.
-    tissue : Mask, optional
-        Where the tissue is, edited or `parenchyma`; None finds it.
+    tissue : Mask or float, optional
+        Where the tissue is, edited or `parenchyma`; a sensitivity from 0 to 1 finds it so, and
+        None with that of `find_tissue`.
     store : path, optional
         Results store; None keeps the class map in memory.
     overwrite : bool
@@ -109,17 +110,17 @@ class Request:
         What a method maps to: the name of a built-in reference, or a saved one.
     calibration : Calibration, optional
         Adds what the expert would say whom it was fitted to.
-    """
     landmarks : Landmarks, optional
         Portal and central regions: fat is measured per zone, too.
     hepatocytes : {"squares", "nuclei"}
         How the share of hepatocytes with fat is estimated; nuclei are looked for on H&E.
+    """
 
     slide: Slide
     model: str | Model = DEFAULT_MODEL
     region: Mask | None = None
     exclude: Mask | None = None
-    tissue: Mask | None = None
+    tissue: Mask | float | None = None
     store: str | Path | Callable[[Plan | CellPlan], Path] | None = None
     overwrite: bool = False
     device: str = "auto"
@@ -129,9 +130,9 @@ class Request:
     stain: Stain = AUTO
     reference: str | Path = "he"
     calibration: Calibration | None = None
-
     landmarks: Landmarks | None = None
     hepatocytes: Counting = "squares"
+
 
 def analyse_steps(
     request: Request,
@@ -160,8 +161,8 @@ def analyse_steps(
 
     slide = request.slide
     model, within, stain = yield from prepared(request, client)
-    options: dict[str, Any] = {"border": request.border, "probabilities": request.probabilities}
     check_findings(slide, model.spec, request.landmarks, request.hepatocytes)
+    options: dict[str, Any] = {"border": request.border, "probabilities": request.probabilities}
     plan = plan_segmentation(slide, model, within=within, stain=stain, **options)
     store = request.store(plan) if callable(request.store) else request.store
     with open_store(plan, store, overwrite=request.overwrite) as results:
@@ -204,7 +205,7 @@ def prepared(request: Request, client: Any) -> Generator[Stage | Share, None, Pr
     from ..models import load_model
 
     request.slide.frame()  # a missing pixel size is asked for before anything is computed
-    if request.tissue is not None:
+    if isinstance(request.tissue, Mask):
         checked_on(request.tissue, request.slide)
     if isinstance(request.model, str):
         yield Stage(f"Loading the model {request.model}")
@@ -214,11 +215,12 @@ def prepared(request: Request, client: Any) -> Generator[Stage | Share, None, Pr
     if client is not None:
         yield Stage("Asking the workers")
         model = model_on(client, model)
-    if request.tissue is None:
-        yield Stage("Finding tissue")
-        within = yield from tissue_shares(request.slide, he=model.spec.modality.endswith("he"))
-    else:
+    if isinstance(request.tissue, Mask):
         within = request.tissue
+    else:
+        yield Stage("Finding tissue")
+        he = model.spec.modality.endswith("he")
+        within = yield from tissue_shares(request.slide, he=he, sensitivity=request.tissue)
     asked = method_of(request.slide, model.spec, request.stain)
     if asked is not None:
         yield Stage(f"Fitting the stain: {asked[0]}")
@@ -232,7 +234,9 @@ def prepared(request: Request, client: Any) -> Generator[Stage | Share, None, Pr
     return model, within, stain
 
 
-def tissue_shares(slide: Slide, *, he: bool = True) -> Generator[Share, None, Mask]:
+def tissue_shares(
+    slide: Slide, *, he: bool = True, sensitivity: float | None = None
+) -> Generator[Share, None, Mask]:
     """Find the tissue of a slide, and say which share of it was looked at; `he` if it is H&E.
 
     Yields
@@ -246,7 +250,8 @@ def tissue_shares(slide: Slide, *, he: bool = True) -> Generator[Share, None, Ma
     from ..imaging.tissue import TissueRule, tissue_steps
 
     said = time.monotonic()
-    with closing(tissue_steps(slide, TissueRule(he=he))) as steps:
+    rule = TissueRule(he=he) if sensitivity is None else TissueRule(sensitivity, he=he)
+    with closing(tissue_steps(slide, rule)) as steps:
         while True:
             try:
                 done = next(steps)
@@ -264,6 +269,7 @@ def analyse(
     *,
     model: str | Model = DEFAULT_MODEL,
     accept_unreadable: bool = False,
+    pdf: bool = False,
     on_event: Callable[[Event], None] = lambda event: None,
     **options: Any,
 ) -> Report:
@@ -280,6 +286,8 @@ def analyse(
         Name or folder of a model, or a loaded one.
     accept_unreadable : bool
         Report on the rest where tiles cannot be read, with a flag, instead of raising.
+    pdf : bool
+        Write the report as ``.pdf``, too; needs the extra ``pdf``.
     on_event : callable
         Called with each `Stage`, `Began`, `Progress` and `Ended`.
     **options
@@ -301,6 +309,10 @@ def analyse(
     >>> report["fat_area_fraction"].unit
     '%'
     """
+    from ..io._pdf import check_pdf
+
+    if pdf:
+        check_pdf()  # before hours of work
     client = options.pop("client", None)
     store = None if out is None else Path(out) / f"{stem(slide)}.zarr"
     request = Request(slide, model, **{"store": store, **options})
@@ -312,7 +324,7 @@ def analyse(
         raise incomplete(plan, report.prediction)
     if out is not None:
         on_event(Stage(writing(report)))
-        write_all(report, out, overwrite=True)
+        write_all(report, out, overwrite=True, pdf=pdf)
     return report
 
 
@@ -336,14 +348,17 @@ def writing(report: Report) -> str:
     )
 
 
-def write_all(report: Report, folder: str | Path, *, overwrite: bool = False) -> list[Path]:
-    """Write a report in every format into a folder, and return the files."""
+def write_all(
+    report: Report, folder: str | Path, *, overwrite: bool = False, pdf: bool = False
+) -> list[Path]:
+    """Write a report in every format into a folder, and return the files; PDF if asked for."""
     from ..io.write import write
 
     written: list[Path] = []
     for suffix in (".html", ".json", ".csv", ".geojson.gz"):
         target = Path(folder) / f"{report.title}{suffix}"
-        written += write(report, target, overwrite=overwrite)
+        options = {"pdf": pdf} if suffix == ".html" else {}
+        written += write(report, target, overwrite=overwrite, **options)
     return written
 
 

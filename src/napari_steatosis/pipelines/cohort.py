@@ -6,7 +6,7 @@ import csv
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from ..core.errors import BadValueError, CannotOpenError, SteatosisError, StoreB
 from ..core.replacing import replacing
 from ..core.report import Report
 from ..core.study import SlideFacts
-from ..io.write import write
+from ..io._pdf import check_pdf
 from ..models._threads import threads
 from ._cohort_pool import run_rows
 from ._cohort_process import Settings, SlideState
@@ -30,7 +30,7 @@ Manifest = str | os.PathLike[str] | Sequence[str | os.PathLike[str] | Mapping[st
 
 RECORD = "cohort.jsonl"
 FAILED = "failed.csv"
-PAGE = "cohort.html"
+RETRY = "the same call of cohort, with retry_failed=True"
 GB_PER_JOB = 1.5
 """Memory that one process is taken to need: the peak of a whole analysis, and some room."""
 
@@ -51,7 +51,7 @@ class Cohort:
         Names of the slides that are not finished and have not failed.
     files : tuple of Path
         ``slides.csv``, and its tables of patients, visits, changes, groups and agreement, and
-        ``failed.csv``, where there are any; and ``cohort.html``.
+        ``failed.csv``, where there are any; ``cohort.html``, and ``cohort.pdf`` if asked for.
     """
 
     folder: Path
@@ -84,9 +84,9 @@ def cohort(
     manifest : path, or sequence of mapping or path
         CSV with the column ``path`` (or ``slide``), and as wanted ``name`` (of the results),
         ``patient``, ``visit``, ``group``, ``expert``, ``um_per_px`` (or ``mpp``), ``model``,
-        ``regions``, ``region_class``, ``exclude``, ``srgb``, ``swap_red_blue``; other columns are
-        passed over. Relative paths start from its folder. Or such rows, or the slides
-        themselves.
+        ``regions``, ``region_class``, ``exclude``, ``tissue``, ``stain``, ``reference``, ``srgb``,
+        ``swap_red_blue``; other columns are passed over. Relative paths start from its folder.
+        Or such rows, or the slides themselves.
     out : path
         Folder for the results of all slides.
     jobs : int
@@ -96,8 +96,9 @@ def cohort(
     on_state : callable
         Called with each `SlideState`.
     **options
-        `model`, `device`, `precision`, `overwrite`, `accept_unreadable` and `calibration` as
-        in `analyse`;
+        `model`, `device`, `precision`, `overwrite`, `accept_unreadable`, `calibration`, `stain`,
+        `reference` and `pdf` as in `analyse`; `retry` (how the page says that failed slides are
+        tried again);
         `client` (a dask ``Client``) or `scheduler` (its address), whose workers compute the
         tiles of all slides; `should_stop` (callable).
 
@@ -121,14 +122,17 @@ def cohort(
         ...
     napari_steatosis.core.errors.BadValueError: The list of slides: nothing was computed, ...
     """
+    if options.get("pdf"):
+        check_pdf()
     rows = with_model(read_rows(manifest), options.pop("model", DEFAULT_MODEL))
-    should_stop = options.pop("should_stop", lambda: False)
+    should_stop, retry = options.pop("should_stop", lambda: False), options.pop("retry", RETRY)
     settings = _settings(Path(out).absolute(), jobs, options)
     with _alone(settings.out):
         record = Record(settings.out / RECORD)
         reports: dict[str, Report] = {}
+        kept_by = replace(settings, overwrite=settings.overwrite and not retry_failed)
         for row in rows:
-            if (report := record.finished(row, settings)) is not None:
+            if (report := record.finished(row, kept_by)) is not None:
                 reports[row.name] = report
                 on_state(SlideState(row, "kept", report=report))
         due = [row for row in rows if row.name not in reports]
@@ -141,7 +145,7 @@ def cohort(
                     reports[state.row.name] = state.report
                 on_state(state)
         finally:
-            result = _result(rows, reports, record, settings)
+            result = _result(rows, reports, record, settings, retry=retry)
     return result
 
 
@@ -199,7 +203,12 @@ def _note(record: Record, state: SlideState, settings: Settings) -> None:
 
 
 def _result(
-    rows: Sequence[Row], reports: Mapping[str, Report], record: Record, settings: Settings
+    rows: Sequence[Row],
+    reports: Mapping[str, Report],
+    record: Record,
+    settings: Settings,
+    *,
+    retry: str,
 ) -> Cohort:
     """Write the tables and the page of what there is, and return it."""
     out = settings.out
@@ -211,7 +220,7 @@ def _result(
     if done:
         facts = {r.name: SlideFacts(r.patient, r.visit, r.group, r.expert) for r in rows}
         study = study_of(done, facts, failed=failed, left=left, calibration=settings.calibration)
-        files += [*write_slides(study, out), *write(study, out / PAGE, overwrite=True)]
+        files += write_slides(replace(study, retry=retry), out, pdf=settings.pdf)
     if failed:
         files.append(_write_failed([row for row in rows if row.name in failed], failed, out))
     else:

@@ -164,7 +164,15 @@ def agreement_of(pairs: Pairs) -> ExpertAgreement:
 def numbers_agree(x: Sequence[float], y: Sequence[float]) -> tuple[Measurement, ...]:
     """Return the statistics of two series of numbers as measurements."""
     return tuple(
-        Measurement(one.name, one.value, "", one.definition, (one.low, one.high), len(x))
+        Measurement(
+            one.name,
+            one.value,
+            "",
+            one.definition,
+            (one.low, one.high) if math.isfinite(one.low) else None,
+            len(x),
+            "" if math.isfinite(one.value) else "Undefined: the values do not vary.",
+        )
         for one in agreement(x, y).statistics
     )
 
@@ -176,15 +184,17 @@ def grades_agree(x: Sequence[float], y: Sequence[float]) -> tuple[Measurement, .
     n, top = len(x), max(GRADES, int(pairs.max()) + 1)
     kappa = [weighted_kappa(*pairs[:, one], grades=top) for one in rows]
     same = [100 * float(np.mean(pairs[0, one] == pairs[1, one])) for one in rows]
-    rank = next(one for one in agreement(x, y).statistics if one.name == "spearman_rho")
+    rank = next(one for one in numbers_agree(x, y) if one.name == "spearman_rho")
+    whole = weighted_kappa(*pairs, grades=top)
     return (
         Measurement(
             "weighted_kappa",
-            weighted_kappa(*pairs, grades=top),
+            whole,
             "",
-            "Cohen's kappa with quadratic weights; undefined where both gave all the same grade.",
+            "Cohen's kappa with quadratic weights.",
             _middle(kappa),
             n,
+            "" if math.isfinite(whole) else "Undefined: both gave all the same grade.",
         ),
         Measurement(
             "same_grade",
@@ -194,7 +204,7 @@ def grades_agree(x: Sequence[float], y: Sequence[float]) -> tuple[Measurement, .
             _middle(same),
             n,
         ),
-        Measurement(rank.name, rank.value, "", rank.definition, (rank.low, rank.high), n),
+        rank,
     )
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from ..core.report import Report, Reports
-from ..core.study import ExpertAgreement, SlideFacts, Study
-from ..quantify._calibrated import measured_by
+from ..core.study import ExpertAgreement, PatientFat, SlideFacts, Study
+from ..quantify._calibrated import calibrated, measured_by
 from ..quantify.agreement import FEWEST
 from ..quantify.calibration import Calibration
 from ..quantify.grade import grade_of
@@ -42,7 +43,8 @@ def study_of(
     left : sequence of str
         Names of the slides that are neither finished nor failed.
     calibration : Calibration, optional
-        What the expert is compared with, instead of the measured value.
+        Adds what the expert would say of each patient, and this is what an expert is compared
+        with, instead of the measured value.
 
     Returns
     -------
@@ -58,8 +60,9 @@ def study_of(
     """
     slides = [(report, facts.get(report.title, SlideFacts())) for report in reports]
     known = {report.title: own for report, own in slides}
-    measured = [pair for pair in slides if pair[1].patient]
-    patients, visits = patients_of(measured), patients_of(measured, by_visit=True)
+    measured = [pair for pair in slides if pair[1].patient and _has_fat(pair[0])]
+    patients = _calibrated(patients_of(measured), measured, calibration)
+    visits = _calibrated(patients_of(measured, by_visit=True), measured, calibration)
     order = tuple(in_order(one.visit for one in visits))
     return Study(
         title,
@@ -74,6 +77,30 @@ def study_of(
         failed or {},
         tuple(_flags(slides, len(failed or {}), len(left))),
     )
+
+
+def _has_fat(report: Report) -> bool:
+    return any(one.name == "fat_area" for one in report.measurements)
+
+
+def _calibrated(
+    patients: tuple[PatientFat, ...], slides: Slides, calibration: Calibration | None
+) -> tuple[PatientFat, ...]:
+    """Add what the expert would say of each patient, from the value of all slides together."""
+    if calibration is None:
+        return patients
+    made = []
+    for one in patients:
+        own = [
+            (report, facts)
+            for report, facts in slides
+            if facts.patient == one.patient and one.visit in ("", facts.visit)
+        ]
+        sources = [measured_by(report, calibration) for report, _ in own]
+        value = _by_tissue(own, [source.value for source in sources])
+        found, flags = calibrated(value, sources[0], calibration)
+        made.append(replace(one, calibrated=found, flags=(*one.flags, *flags)))
+    return tuple(made)
 
 
 def _flags(slides: Slides, failed: int, left: int) -> list[str]:

@@ -13,7 +13,7 @@ from ..imaging.mask_labels import checked_on, mask_of_labels
 from ..io import open_labels
 from ..io._masks import NAME, open_mask_picture
 from ..io._ngff.read import recognises
-from .analyse import stem
+from .analyse import stem_of
 from .regions import SUFFIXES as OUTLINES
 from .regions import read_regions
 
@@ -56,7 +56,7 @@ def read_tissue(place: str | os.PathLike[str], slide: Slide) -> Mask:
     True
     """
     slide.frame()
-    path = _file(Path(place), slide)
+    path = mask_file(Path(place), Path(slide.path))
     name = path.name.lower()
     if name.endswith(OUTLINES):
         return checked_on(read_regions(path, slide), slide)
@@ -65,14 +65,21 @@ def read_tissue(place: str | os.PathLike[str], slide: Slide) -> Mask:
     return mask_of_labels(_labels(path), slide)
 
 
-def _file(place: Path, slide: Slide) -> Path:
+def mask_file(place: Path, slide: Path) -> Path:
+    """Return the file of a slide's mask: the place itself, or the one for it in a folder.
+
+    Raises
+    ------
+    CannotOpenError
+        Where the folder has none for the slide.
+    """
     if not place.is_dir() or recognises(place) or place.name.lower().endswith(".zarr"):
         return place
-    names = [f"{stem(slide)}{suffix}" for suffix in SUFFIXES]
+    names = [f"{stem_of(slide.name)}{suffix}" for suffix in SUFFIXES]
     there = [place / name for name in names if (place / name).exists()]
     if not there:
         raise CannotOpenError(
-            f"{place} has no tissue mask of {slide.path}: neither of {', '.join(names)} is there."
+            f"{place} has no tissue mask of {slide}: neither of {', '.join(names)} is there."
         )
     return there[0]
 

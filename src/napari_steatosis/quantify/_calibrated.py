@@ -40,15 +40,7 @@ def with_calibration(report: Report, calibration: Calibration | None) -> Report:
     if calibration is None:
         return report
     source = measured_by(report, calibration)
-    value = source.value
-    found, flags = _measurements(value, source.name, calibration), report.flags
-    if math.isfinite(value) and not calibration.is_within(value):
-        low, high = calibration.span
-        flags = (
-            *flags,
-            f"The calibration was fitted to {source.name} from {low:.3g} to {high:.3g} "
-            f"{source.unit}; here it is {value:.3g}, so the calibrated value is a guess.",
-        )
+    found, guessed = calibrated(source.value, source, calibration)
     return replace(
         report,
         measurements=(*report.measurements, *found),
@@ -59,11 +51,35 @@ def with_calibration(report: Report, calibration: Calibration | None) -> Report:
                 "measured": calibration.measured,
                 "expert": calibration.expert,
                 "patients": calibration.n,
-                "curve": [list(one) for one in calibration.curve],
+                "curve": calibration.to_json()["curve"],
             },
         },
-        flags=flags,
+        flags=(*report.flags, *guessed),
     )
+
+
+def calibrated(
+    value: float, source: Measurement, calibration: Calibration
+) -> tuple[tuple[Measurement, ...], tuple[str, ...]]:
+    """Return what the expert would say to a value, and a flag where that is a guess.
+
+    Parameters
+    ----------
+    value : float
+        Of a slide or a patient.
+    source : Measurement
+        What the value is one of: its name and unit.
+    calibration : Calibration
+        Fitted to such values.
+    """
+    flags: tuple[str, ...] = ()
+    if math.isfinite(value) and not calibration.is_within(value):
+        low, high = calibration.span
+        flags = (
+            f"The calibration was fitted to {source.name} from {low:.3g} to {high:.3g} "
+            f"{source.unit}; here it is {value:.3g}, so the calibrated value is a guess.",
+        )
+    return _measurements(value, source.name, calibration), flags
 
 
 def measured_by(report: Report, calibration: Calibration) -> Measurement:
@@ -89,6 +105,7 @@ def measured_by(report: Report, calibration: Calibration) -> Measurement:
 
 def _measurements(value: float, name: str, calibration: Calibration) -> tuple[Measurement, ...]:
     known = math.isfinite(value)
+    note = "" if known else f"Undefined: {name} is."
     what = (
         f"{calibration.expert}, as predicted from {name} by a {calibration.kind} calibration to "
         f"{calibration.n} patients. Valid for the laboratory, stain and model it was fitted to"
@@ -104,6 +121,7 @@ def _measurements(value: float, name: str, calibration: Calibration) -> tuple[Me
                 f"{what}. Interval: of the calibration, patients drawn with replacement.",
                 interval,
                 calibration.n,
+                note,
             ),
         )
     shares = calibration.probabilities(value) if known else [math.nan] * calibration.grades
@@ -112,9 +130,10 @@ def _measurements(value: float, name: str, calibration: Calibration) -> tuple[Me
             "calibrated_grade",
             float(calibration.predict(value)),
             "",
-            f"{what}. Undefined where {name} is.",
+            f"{what}.",
             None,
             calibration.n,
+            note,
         ),
         *(
             Measurement(
@@ -123,6 +142,7 @@ def _measurements(value: float, name: str, calibration: Calibration) -> tuple[Me
                 "%",
                 f"Share of calibrations, refitted to patients drawn with replacement, that give "
                 f"grade {number}.",
+                note=note,
             )
             for number, share in enumerate(shares)
         ),

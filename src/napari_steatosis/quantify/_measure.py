@@ -17,6 +17,7 @@ from ._evidence import Evidence
 from ._hepatocytes import Hepatocytes
 from ._origin import scale_source_of, title_of
 from ._outlines import trace_droplets
+from ._reasons import with_reasons
 from ._squares import SQUARE_UM
 from ._tiles import tile_table
 from ._zone_map import Landmarks
@@ -87,7 +88,7 @@ def measure(
     made = [one for function in functions for one in function(evidence)]
     if evidence.zones is not None:
         made += zone_measurements(evidence)
-    measurements = tuple(made)
+    measurements = with_reasons(made, evidence)
     tables = {"droplets": evidence.droplets, "tiles": tile_table(evidence)}
     if evidence.nuclei is not None:
         tables["hepatocytes"] = evidence.nuclei

@@ -56,7 +56,9 @@ def with_macro_cut(report: Report, macro_um2: float) -> Report:
         made |= recut_zones(report.measurements, droplets, rule)
     return replace(
         report,
-        measurements=tuple(made.get(one.name, one) for one in report.measurements),
+        measurements=tuple(
+            replace(made.get(one.name, one), note=one.note) for one in report.measurements
+        ),
         tables={**report.tables, "droplets": droplets},
         provenance={**report.provenance, "measure": {**settings, "macro_um2": macro_um2}},
     )

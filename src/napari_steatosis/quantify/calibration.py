@@ -95,7 +95,7 @@ class Calibration:
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values that `from_json` reads back."""
-        return {"format": 1, **asdict(self)}
+        return {"format": 1, **_spelt(asdict(self))}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Calibration:
@@ -107,7 +107,8 @@ class Calibration:
         """Write it as JSON, whole or not at all."""
         path = Path(path)
         with replacing(path, overwrite=True) as part:
-            part.write_text(json.dumps(self.to_json(), indent=1) + "\n", encoding="utf-8")
+            text = json.dumps(self.to_json(), indent=1, allow_nan=False)
+            part.write_text(text + "\n", encoding="utf-8")
         return path
 
     @classmethod
@@ -297,5 +298,16 @@ def _value(kind: Kind, curve: Curve, x: Numbers) -> Numbers:
     return np.where(np.isnan(x), np.nan, grade)
 
 
+def _spelt(value: Any) -> Any:
+    """Return values as JSON holds them: a cut-off that nobody passes is the text ``"inf"``."""
+    if isinstance(value, dict):
+        return {name: _spelt(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_spelt(one) for one in value]
+    return str(value) if isinstance(value, float) and not np.isfinite(value) else value
+
+
 def _tuples(value: Any) -> Any:
-    return tuple(map(_tuples, value)) if isinstance(value, list | tuple) else value
+    if isinstance(value, list | tuple):
+        return tuple(map(_tuples, value))
+    return float(value) if value in ("inf", "-inf") else value

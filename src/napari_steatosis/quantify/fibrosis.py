@@ -65,6 +65,7 @@ def _measurements(squares: SquareCounts, mm2_per_px: float) -> tuple[Measurement
             f"{SQUARE_UM:g} um.",
             ratio_interval(100 * collagen, tissue),
             len(tissue),
+            "" if total else "Undefined: nothing was analysed.",
         ),
         Measurement("tissue_area", total * mm2_per_px, "mm^2", "Area that was analysed."),
         Measurement("collagen_area", int(collagen.sum()) * mm2_per_px, "mm^2", "Area of collagen."),
