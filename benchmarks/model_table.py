@@ -268,10 +268,10 @@ ACCURACY: dict[str, tuple[str, str, int]] = {
     "error of fat area, points": ("all", "fat_area_error_points", 2),
 }
 BY_KIND: dict[str, tuple[str, str, int]] = {
-    "Jaccard, mean": ("fatty", "jaccard_mean", 3),
-    "Dice": ("fatty", "dice", 3),
-    "precision": ("fatty", "precision", 3),
-    "recall": ("fatty", "recall", 3),
+    "fat: Jaccard, mean": ("fatty", "jaccard_mean", 3),
+    "fat: Dice": ("fatty", "dice", 3),
+    "fat: precision": ("fatty", "precision", 3),
+    "fat: recall": ("fatty", "recall", 3),
     "no fat: false fat, %": ("all", "false_fat_percent", 3),
     "no fat: none found, share": ("all", "clean_share", 2),
 }
@@ -292,10 +292,10 @@ def print_tables(rows: Sequence[dict[str, Any]], speeds: dict[str, list[float]])
     print("| model | parameters | file, MB | seconds | steps | arithmetic | Mpx/s |")
     print("|---|--:|--:|--:|--:|---|--:|")
     for row in rows:
-        told = sorted(speeds[row["name"]])
+        told, numbers = sorted(speeds[row["name"]]), f"{row['parameters']:,}".replace(",", " ")
         print(
-            f"| {row['name']} | {row['parameters']:,} | {row['mb']:.2f} | {row['seconds']:.0f} "
-            f"| {row.get('steps', '')} | {row['precision']} "
+            f"| {row['name']} | {numbers} | {row['mb']:.2f} | {row['seconds']:.0f} "
+            f"| {row.get('steps', '-')} | {row['precision']} "
             f"| {np.median(told):.2f} ({told[0]:.2f} to {told[-1]:.2f}) |"
         )
 
