@@ -23,6 +23,7 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QFileDialog
 
 import napari_steatosis as st
+from napari_steatosis._napari.droplet_overlay import IDLE_MS, LIT
 from napari_steatosis._napari.droplet_table import COLUMNS, MACRO, DropletModel
 from napari_steatosis._napari.fat_map import MAP_OF
 from napari_steatosis._napari.layers import prediction_over, slide_layer
@@ -171,6 +172,38 @@ def test_table_and_view_lead_to_each_other(shown, fat, report, qtbot):
     assert "droplets in view" not in viewer.layers
 
 
+def test_the_first_click_finds_its_layer_ready(shown, report, qtbot):
+    viewer, form, labels = shown
+    viewer.layers.selection.active = labels
+    measure(form, qtbot)
+    form.tabs.setCurrentIndex(DROPLETS)
+    assert "chosen droplet" not in viewer.layers
+    qtbot.waitUntil(
+        lambda: "chosen droplet" in viewer.layers and len(viewer.layers["chosen droplet"].data) == 1
+    )
+    ready = viewer.layers["chosen droplet"]
+    assert ready.edge_color[0, 3] == ready.face_color[0, 3] == 0
+    assert viewer.layers.selection.active is labels
+    click_row(form.tabs.droplets, 2)
+    assert viewer.layers["chosen droplet"] is ready
+    np.testing.assert_allclose(ready.edge_color, [LIT])
+    traced = next(one for one in report.outlines(None) if one.row == form.tabs.droplets.droplet)
+    assert {tuple(one) for one in ready.data[0]} == {tuple(one) for one in traced.rings[0]}
+
+
+def test_who_clicks_before_that_loses_nothing(shown, qtbot):
+    viewer, form, _ = shown
+    measure(form, qtbot)
+    form.tabs.setCurrentIndex(DROPLETS)
+    click_row(form.tabs.droplets, 2)
+    lit = viewer.layers["chosen droplet"]
+    (outline,) = lit.data
+    qtbot.wait(4 * IDLE_MS)
+    assert viewer.layers["chosen droplet"] is lit
+    np.testing.assert_array_equal(lit.data[0], outline)
+    np.testing.assert_allclose(lit.edge_color, [LIT])
+
+
 def test_the_cut_recolours_and_the_numbers_follow(shown, report, qtbot):
     viewer, form, _ = shown
     measure(form, qtbot)
@@ -251,8 +284,8 @@ def test_regions_are_measured_each_and_together(shown, fat, qtbot, tmp_path, mon
 def test_maps_lie_on_the_tissue_and_outlines_are_saved(shown, fat, report, qtbot, tmp_path):
     viewer, form, labels = shown
     measure(form, qtbot)
-    press(form.fat_map)
-    press(form.grade_map)
+    press(form.maps.fat)
+    press(form.maps.grade)
     fat_map, grade = (one for one in viewer.layers if MAP_OF in one.metadata)
     assert grade.visible
     assert not fat_map.visible
@@ -270,7 +303,7 @@ def test_maps_lie_on_the_tissue_and_outlines_are_saved(shown, fat, report, qtbot
     there = np.isfinite(np.asarray(fat_map.data))
     np.testing.assert_array_equal(there, fat.levels[-1] > 0)
     assert set(np.unique(grade.data[np.isfinite(grade.data)])) <= {0, 1, 2, 3}
-    press(form.fat_map)  # again: in place of the first
+    press(form.maps.fat)  # again: in place of the first
     assert len([one for one in viewer.layers if MAP_OF in one.metadata]) == 2
     form.write(tmp_path / "liver.geojson.gz")
     qtbot.waitUntil(lambda: "Saved" in form.panel.status.text(), timeout=WAIT_MS)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from qtpy.QtCore import QTimer
 
 from ..io._palette import DROPLET_COLOURS
 from .layers import data_to_world
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 MOST_CIRCLES = 4000
 """Circles that are drawn at once; of more droplets in the view the largest get one."""
 
-LIT = (1.0, 0.24, 0.78, 1.0)
+LIT, UNLIT = (1.0, 0.24, 0.78, 1.0), (0.0, 0.0, 0.0, 0.0)
 LINE_PX, SMALLEST_PX, NEAR_PX = 2.5, 3, 6
 """On the screen: width of outlines, least size of a circle, how near a click must be."""
 
@@ -32,6 +34,9 @@ SEEN_PX, LEGIBLE_PX = 60, 16
 """A chosen droplet that is narrower than the second is shown as wide as the first, screen px."""
 
 CIRCLE_PX = 48
+
+IDLE_MS = 100
+"""How long the window must have rested before the first click is prepared."""
 
 
 class Droplets:
@@ -58,6 +63,11 @@ class Droplets:
         self.circles: napari.layers.Points | None = None
         self.lit: napari.layers.Shapes | None = None
         self._shown: NDArray[np.int64] = np.zeros(0, np.int64)
+        self._preparing = self._steps()
+        self._idle = QTimer()
+        self._idle.setSingleShot(True)
+        self._idle.timeout.connect(self._prepare)
+        self._idle.start(IDLE_MS)
 
     # Where things are
 
@@ -144,17 +154,42 @@ class Droplets:
         """Draw the outline of a droplet, and go there or stay."""
         if go:
             self.go_to(droplet)
-        outline = self.outline(droplet)
+        self._draw(self.outline(droplet), LIT)
+
+    def _prepare(self) -> None:
+        """Take the next step of what takes long once, while the window rests."""
+        if self.labels in self.viewer.layers and next(self._preparing, None) is not None:
+            self._idle.start(IDLE_MS)
+
+    def _steps(self) -> Iterator[str]:
+        """Draw an outline that cannot be seen, in the middle of the view.
+
+        Modules are loaded, napari makes a layer and its controls, the graphics card gets its
+        programs. Nothing is left to do where somebody was faster and has chosen a droplet.
+        """
+        if len(self.centres):
+            around = self.outline(0) - self.centres[0]
+            yield "an outline"
+            if self._gone(self.lit):
+                self.lit = self._add_shapes()
+                yield "a layer"
+                if not len(self.lit.data) and not self._gone(self.lit):
+                    middle = self._world_to_px(np.asarray(camera_of(self.viewer).center)[-2:])
+                    self._draw(middle + around, UNLIT)
+
+    def _draw(self, outline: NDArray[np.float64], colour: tuple[float, ...]) -> None:
         if self._gone(self.lit):
             self.lit = self._add_shapes()
         active = self.viewer.layers.selection.active
         width = LINE_PX / self._screen_per_px()
         if len(self.lit.data) == 1:
-            self.lit.data = [outline]  # keeps its colours; half the time of removing and adding
+            self.lit.data = [outline]  # half the time of removing and adding
             self.lit.edge_width = [width]
+            if not np.array_equal(self.lit.edge_color[0], np.float32(colour)):
+                self.lit.edge_color = [colour]
         else:
             self.lit.data = []
-            look = {"edge_width": width, "edge_color": LIT, "face_color": "transparent"}
+            look = {"edge_width": width, "edge_color": colour, "face_color": "transparent"}
             self.lit.add(outline, shape_type="polygon", **look)
         self.viewer.layers.selection.active = active
 
@@ -188,6 +223,7 @@ class Droplets:
 
     def clear(self) -> None:
         """Take away everything that was drawn."""
+        self._idle.stop()
         self.hide_circles()
         self._drop(self.lit)
         self.lit = None
