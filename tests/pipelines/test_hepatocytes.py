@@ -10,11 +10,15 @@ from scipy.spatial import cKDTree
 
 import napari_steatosis as st
 from arrays import slide_of, stained_ground
+from brightness_model import BrightnessModel
 from class_maps import prediction_of
 from napari_steatosis.core.errors import BadValueError, MissingScaleError
+from napari_steatosis.core.geometry import Frame
+from napari_steatosis.core.mask import Mask
 from napari_steatosis.core.prediction import Prediction
 from napari_steatosis.pipelines import hepatocytes
 from napari_steatosis.pipelines.hepatocytes import find_hepatocytes
+from sections import SIRIUS
 
 SIDE = 900
 UM = 0.5
@@ -117,14 +121,12 @@ def test_coarse_slides_are_refused_with_their_pixel_size(um):
 
 def test_other_stains_unknown_sizes_and_missing_slides_are_refused():
     classes = np.ones((300, 300), np.uint8)
-    dark = np.zeros((300, 300, 3), np.uint8)
-    dark[100:200:3, 100:200] = (0, 160, 40)
     with pytest.raises(BadValueError, match="has none that can be opened"):
         find_hepatocytes(prediction_of(classes))
     with pytest.raises(MissingScaleError):
-        find_hepatocytes(prediction_of(classes, slide=slide_of(dark, um_per_px=None)))
+        find_hepatocytes(prediction_of(classes, slide=slide_of(SIRIUS, um_per_px=None)))
     with pytest.raises(BadValueError, match="looked for in H&E, and this slide looks like"):
-        find_hepatocytes(prediction_of(classes, slide=slide_of(dark)))
+        find_hepatocytes(prediction_of(classes, slide=slide_of(SIRIUS)))
 
 
 def test_a_stop_ends_the_search(fat):
@@ -149,7 +151,8 @@ def test_the_engine_refuses_before_it_computes(monkeypatch):
 
     monkeypatch.setattr(analyse, "run", never)
     coarse = st.drawn_liver(400, 400, um_per_px=0.8, seed=1, glass=False)
+    asked = {"model": BrightnessModel(), "tissue": Mask(np.ones((80, 80), bool), Frame((4.0, 4.0)))}
     with pytest.raises(BadValueError, match=r"pixels are 0\.8 um wide"):
-        st.analyse(coarse, hepatocytes="nuclei")
+        st.analyse(coarse, hepatocytes="nuclei", **asked)
     with pytest.raises(BadValueError, match="one of squares, nuclei, got 'cells'"):
-        st.analyse(coarse, hepatocytes="cells")
+        st.analyse(coarse, hepatocytes="cells", **asked)
