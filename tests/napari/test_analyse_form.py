@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -245,13 +246,24 @@ def test_another_setting_on_the_same_folder_is_refused_with_a_reason(with_slide,
     assert form.report is not None
 
 
-def test_a_report_can_be_saved_later(with_slide, qtbot, tmp_path):
+def test_a_report_can_be_saved_later_and_as_pdf_too(with_slide, qtbot, tmp_path):
+    pytest.importorskip("plutoprint")
     form = with_slide
     click(form.run)
     finish(form, qtbot)
+    form.pdf.value = True
     form.write_report(tmp_path)
     finish(form, qtbot)
     assert Path(tmp_path / "discs.html").read_text().count("Research use only") >= 1
+    assert Path(tmp_path / "discs.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_pdf_without_its_package_is_refused_before_the_run(with_slide, monkeypatch):
+    monkeypatch.setitem(sys.modules, "plutoprint", None)
+    with_slide.pdf.value = True
+    click(with_slide.run)
+    assert "napari-steatosis[pdf]" in errors_shown()[-1]
+    assert not with_slide.is_running
 
 
 def test_a_folder_can_be_the_model(form, monkeypatch, tmp_path):

@@ -80,6 +80,7 @@ class AnalyseForm(Container):
         self.tissue = tissue_field(self.viewer)
         self.folder = FileEdit(label="Results folder", mode="d", nullable=True, value=None)
         self.replace = CheckBox(text="Replace earlier results there", value=False)
+        self.pdf = CheckBox(text="Report as PDF, too", value=False)
         self.run = PushButton(text="Run")
         self.cancel = PushButton(text="Cancel", enabled=False)
         self.save = PushButton(text="Save report…", enabled=False)
@@ -91,6 +92,8 @@ class AnalyseForm(Container):
         for widget in (self.tissue, *fields, self.exclude, self.folder):
             self._rows.add(widget)
         self._rows.add(self.replace)
+        for widget in self._kinds():
+            self._rows.add(widget)
         buttons = Container(widgets=[self.run, self.cancel], layout="horizontal", labels=False)
         buttons.margins = (0, 0, 0, 0)
         self.panel = Panel()
@@ -110,6 +113,10 @@ class AnalyseForm(Container):
         """Return the fields that only a form derived from this one has."""
         return ()
 
+    def _kinds(self) -> tuple[Any, ...]:
+        """Return the boxes for what is written beside the usual files."""
+        return (self.pdf,)
+
     def _explain(self) -> None:
         self.folder.line_edit.native.setPlaceholderText("none: kept in memory")
         self.folder.choose_btn.text = "Choose…"
@@ -121,6 +128,7 @@ class AnalyseForm(Container):
             "there. Without a folder the result is gone when napari closes: use Save report."
         )
         self.replace.tooltip = "Begin anew instead of taking up what the folder holds"
+        self.pdf.tooltip = "Print the page of the report beside it; needs the extra pdf"
         self.save.tooltip = "HTML, JSON, CSV and GeoJSON (QuPath) into a folder"
 
     def _connect(self) -> None:
@@ -204,6 +212,12 @@ class AnalyseForm(Container):
             )
         return self._outlines_of(self.shapes.value, slide)
 
+    def _check_written(self) -> None:
+        from ..io._pdf import check_pdf
+
+        if self.pdf.value:
+            check_pdf()
+
     def _outlines_of(self, shapes: Any, slide: Slide) -> list[Any]:
         return [] if shapes is None else shapes_um(shapes, self.slide.value, slide)
 
@@ -213,6 +227,7 @@ class AnalyseForm(Container):
             return
         try:
             request = self.request()
+            self._check_written()
         except SteatosisError as error:
             self._complain(str(error))
             return
@@ -222,7 +237,7 @@ class AnalyseForm(Container):
         self.panel.begin()
         begin = self._beginning(request)
         shown = self._layer_shown = threading.Event()
-        steps = run_steps(request, self._focus, shown, begin=begin, write=self._writing)
+        steps = run_steps(request, self._focus, shown, begin=begin, write=self._writer())
         self._launch(steps, self.title, self._analysed)
 
     @property
@@ -258,13 +273,17 @@ class AnalyseForm(Container):
 
         return begin
 
-    @staticmethod
-    def _writing(report: Report, folder: str | Path, *, overwrite: bool) -> Iterator[Event]:
-        """Write a report in every format; runs in the worker."""
-        from ..pipelines.analyse import Stage, write_all, writing
+    def _writer(self) -> Callable[..., Iterator[Event]]:
+        """Return what writes a report as it is asked for now; it is called in the worker."""
+        pdf = bool(self.pdf.value)
 
-        yield Stage(writing(report))
-        write_all(report, folder, overwrite=overwrite)
+        def write(report: Report, folder: str | Path, *, overwrite: bool) -> Iterator[Event]:
+            from ..pipelines.analyse import Stage, write_all, writing
+
+            yield Stage(writing(report))
+            write_all(report, folder, overwrite=overwrite, pdf=pdf)
+
+        return write
 
     def _happened(self, event: Event | Estimate | Report) -> None:
         from ..core.report import Report
@@ -363,7 +382,7 @@ class AnalyseForm(Container):
 
     def write_report(self, folder: str | Path) -> None:
         """Write the report of the last run into a folder, in every format."""
-        report, write = self.report, self._writing
+        report, write = self.report, self._writer()
 
         def steps(should_stop: Callable[[], bool]) -> Iterator[Event]:
             yield from write(report, folder, overwrite=False)

@@ -95,6 +95,12 @@ class ClassifyForm(AnalyseForm):
 
         return begin
 
+    def _kinds(self) -> tuple[Any, ...]:
+        return ()
+
+    def _writer(self) -> Callable[..., Iterator[Event]]:
+        return self._writing
+
     @staticmethod
     def _writing(report: Report, folder: str | Path, *, overwrite: bool) -> Iterator[Event]:
         """Write the numbers as CSV and JSON, in the place of earlier ones; runs in the worker."""

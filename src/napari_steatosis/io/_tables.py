@@ -53,7 +53,8 @@ def tables_of(value: Report | Reports | Study) -> dict[str, DataFrame]:
     value : Report, Reports or Study
         One slide: droplets, or classes where it was classified, ``_summary``, and ``_tiles``
         and ``_hepatocytes`` where the report has them. Several: one row per slide, and
-        ``_patients`` where slides have any. A study: those, and what is known of visits, groups and an expert.
+        ``_patients`` where slides have any. A study: those, and what is known of visits, groups
+        and an expert.
 
     Raises
     ------

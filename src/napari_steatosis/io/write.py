@@ -46,8 +46,8 @@ def write(
         A `Report` as ``.csv`` or ``.parquet`` (one row per droplet; ``*_summary`` and
         ``*_tiles`` beside it), ``.json``, ``.html``, ``.pdf`` or ``.geojson``,
         ``.geojson.gz`` (QuPath); `Annotations` as ``.geojson``, ``.geojson.gz``; `Reports` of
-        several slides as ``.csv`` or ``.parquet`` (one row per slide, and ``*_patients``); a `Slide`,
-        `Prediction` or `LabelImage` as ``.ome.tif`` or ``.ome.zarr`` (labels also into an
+        several slides as ``.csv`` or ``.parquet`` (one row per slide, and ``*_patients``); a
+        `Slide`, `Prediction` or `LabelImage` as ``.ome.tif`` or ``.ome.zarr`` (labels also into an
         OME-Zarr image that is there); a `Snapshot` as ``.png`` or ``.svg``; a `Mask` as
         ``.ome.zarr``, ``.png``, or outlines: ``.geojson``, ``.geojson.gz``.
     path : path
