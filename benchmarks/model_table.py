@@ -69,10 +69,7 @@ NETWORKS: dict[str, tuple[str, dict[str, Any]]] = {
     "smp pspnet, resnet18": of_smp("pspnet"),
     "smp upernet, resnet18": of_smp("upernet"),
     "smp unet, convformer_s18": of_smp("unet", "tu-convformer_s18"),
-    "smp pan, resnet18": of_smp("pan"),
-    "smp unet, caformer_s18": of_smp("unet", "tu-caformer_s18"),
     "smp dpt, vit_tiny": of_smp("dpt", "tu-vit_tiny_patch16_224", dynamic_img_size=True),
-    "smp deeplabv3, resnet18": of_smp("deeplabv3"),
 }
 """Name to a row of MODELS and its arguments. ``classical`` is the only one without a network."""
 
