@@ -17,6 +17,9 @@ CONVOLUTIONS = (nn.Conv2d, nn.ConvTranspose2d)
 PROBE_PX = 96
 """Least side of the image that is sent through a network to see what its layers read."""
 
+LARGER_PX = 256
+"""The same where a network refuses so small a one."""
+
 
 def fused(network: nn.Module, step_px: int = 16) -> nn.Module:
     """Fold every batch normalisation that alone reads a convolution into it, in place.
@@ -52,6 +55,14 @@ def fused(network: nn.Module, step_px: int = 16) -> nn.Module:
 
 
 def _pairs(network: nn.Module, step_px: int) -> list[tuple[nn.Module, nn.BatchNorm2d]]:
+    """Return the pairs that an image shows; of a larger one where the network refuses a small."""
+    try:
+        return _pairs_at(network, -(-PROBE_PX // step_px) * step_px)
+    except RuntimeError:  # PAN pools until nothing is left of a small image
+        return _pairs_at(network, -(-LARGER_PX // step_px) * step_px)
+
+
+def _pairs_at(network: nn.Module, side: int) -> list[tuple[nn.Module, nn.BatchNorm2d]]:
     made: dict[int, nn.Module] = {}
     read: dict[nn.BatchNorm2d, int] = {}
     runs: Counter[nn.Module] = Counter()
@@ -69,7 +80,6 @@ def _pairs(network: nn.Module, step_px: int) -> list[tuple[nn.Module, nn.BatchNo
     if not any(isinstance(part, nn.BatchNorm2d) for part in watched):
         return []
     hooks = [part.register_forward_hook(watch) for part in watched]
-    side = -(-PROBE_PX // step_px) * step_px
     try:
         with torch.no_grad(), NETWORKS.passing(), _Readers() as readers:
             network(torch.zeros(1, 3, side, side))
