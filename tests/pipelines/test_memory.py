@@ -7,11 +7,13 @@ import subprocess
 import sys
 
 import numpy as np
+import psutil
 import pytest
 import tifffile
 
 import napari_steatosis as st
 from napari_steatosis.core.geometry import Region
+from napari_steatosis.models._threads import trim_heap
 
 pytest.importorskip("torch")
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads the peak from /proc")
@@ -32,6 +34,19 @@ before = peak()
 fat = st.segment(slide, model, store=sys.argv[3])
 print(json.dumps({"above_start_MB": peak() - before, "shape": fat.shape}))
 """
+
+
+def test_what_is_free_goes_back_to_the_system():
+    def resident_mb():
+        return psutil.Process().memory_info().rss / 1e6
+
+    pieces = [bytes(3000) for _ in range(60_000)]
+    last = pieces.pop()  # on top of the heap, so that nothing is given back by itself
+    del pieces
+    before = resident_mb()
+    trim_heap()
+    assert resident_mb() < before - 100
+    assert len(last) == 3000
 
 
 def slide_of(path, rows, columns):
@@ -61,6 +76,7 @@ def above_start(tmp_path, name, rows, columns, precision="bf16"):
 def test_wide_blocks_in_two_threads_take_little_and_height_takes_none(tmp_path):
     low = above_start(tmp_path, "low", 2, 16)
     high = above_start(tmp_path, "high", 6, 16)
-    assert 0 < low < 520  # 380 to 430 alone; what threads leave behind depends on their timing
-    assert high < 520
+    print(low, high)
+    assert 0 < low < 400  # 380 to 430 alone; what threads leave behind depends on their timing
+    assert high < 400
     assert high < low + 100

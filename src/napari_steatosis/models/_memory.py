@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import ctypes
 import sys
 
 import psutil  # not when it is needed: without memory nothing can be imported
 import torch
+
+from ._threads import trim_heap
 
 LACKING = (
     "out of memory",  # CUDA, MPS
@@ -75,7 +76,5 @@ def empty_cache(device: str) -> None:
         torch.cuda.empty_cache()
     elif device == "mps":
         torch.mps.empty_cache()
-    elif sys.platform == "linux":
-        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # of glibc; others need none
-        if trim is not None:
-            trim(0)
+    else:
+        trim_heap()

@@ -68,6 +68,14 @@ def share_heap() -> None:
             mallopt(M_ARENA_MAX, 1)
 
 
+def trim_heap() -> None:
+    """Give memory that is free back to the system, which the C library may keep for later."""
+    if sys.platform == "linux":
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # of glibc; others need none
+        if trim is not None:
+            trim(0)
+
+
 def _processors() -> int:
     if hasattr(os, "sched_getaffinity"):  # not on Windows and macOS
         return len(os.sched_getaffinity(0))

@@ -14,6 +14,7 @@ from ..core.slide import Slide
 from ..imaging import drawn_liver
 from ..io import open_slide
 from ..io.write import write
+from ..models._threads import share_heap, trim_heap
 from .analyse import DEFAULT_MODEL, Event, Stage, analyse
 
 SEED = 20
@@ -98,11 +99,14 @@ def demonstrate(
     folder.mkdir(parents=True, exist_ok=True)
     drawn = drawn_liver(size_px, size_px, seed=SEED)
     path = folder / "liver.ome.zarr"
+    share_heap()
     if not path.exists():
         write(drawn, path, on_block=_drawing(on_event))
+        trim_heap()  # drawing takes much in small pieces, which lie below all that comes after
     slide = open_slide(path)
     report = analyse(slide, folder, model=model, store=path, on_event=on_event)
     on_event(Stage("Counting the truth"))
+    trim_heap()
     truth = Truth(drawn.source.true_fat_percent(), drawn.source.true_diameters_um())
     return Demonstration(slide, report, truth, folder)
 
