@@ -50,9 +50,9 @@ class ZoneTable(QWidget):
         names = [name for name in there if name[:5] in ("zone_", "ring_") and name[5:].isdigit()]
         self.rows.setRowCount(len(names))
         for row, name in enumerate(names):
-            said = found[f"{name}_tissue_area"].definition.partition(":")[0]
-            title = QTableWidgetItem(_title(said))
-            title.setToolTip(said)
+            definition = found[f"{name}_tissue_area"].definition
+            title = QTableWidgetItem(_title(definition.partition(":")[0]))
+            title.setToolTip(definition)
             title.setTextAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
             self.rows.setItem(row, 0, title)
             for column, (_, end) in enumerate(COLUMNS, start=1):
@@ -68,10 +68,10 @@ def _title(said: str) -> str:
 
     Examples
     --------
-    >>> _title("Zone 1, periportal (tissue ...)"), _title("Ring 2, 100 to 200 um from a vein")
+    >>> _title("Zone 1, periportal"), _title("Ring 2, 100 to 200 um from a vein")
     ('1, periportal', '100 to 200 µm from a vein')
     """
-    zone, _, rest = said.partition(" (")[0].partition(", ")
+    zone, _, rest = said.partition(", ")
     return f"{zone[5:]}, {rest}" if zone.startswith("Zone") else rest.replace(" um", " µm")
 
 

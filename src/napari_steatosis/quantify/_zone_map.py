@@ -120,18 +120,23 @@ class ZoneMap:
         return "zone" if self.is_zonal else "ring"
 
     def said(self, number: int) -> str:
-        """Return in words, without a colon, what a zone is."""
+        """Return in words, without a colon, which zone it is."""
         if self.is_zonal:
-            share = ("less than 1/3", "1/3 to 2/3", "2/3 or more")[number - 1]
-            return (
-                f"Zone {number}, {NAMES[number - 1]} (tissue whose distance to the nearest portal "
-                f"region is {share} of its distances to the nearest portal and the nearest central "
-                "region together)"
-            )
+            return f"Zone {number}, {NAMES[number - 1]}"
         ends = (0.0, *RING_ENDS_UM, REACH_UM)
         return (
             f"Ring {number}, {ends[number - 1]:g} to {ends[number]:g} um from the nearest "
-            f"{self.kinds[0]} region (the only kind that is drawn)"
+            f"{self.kinds[0]} region"
+        )
+
+    def meant(self, number: int) -> str:
+        """Return in a sentence what the zone is."""
+        if not self.is_zonal:
+            return f"Only {self.kinds[0]} regions are drawn, so these are rings and no zones."
+        share = ("less than 1/3", "1/3 to 2/3", "2/3 or more")[number - 1]
+        return (
+            f"Tissue whose distance to the nearest portal region is {share} of its distances to "
+            "the nearest portal and the nearest central region together."
         )
 
     def at(self, y_px: NDArray[np.float64], x_px: NDArray[np.float64]) -> NDArray[np.uint8]:

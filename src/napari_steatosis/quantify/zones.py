@@ -56,7 +56,8 @@ def _of_zone(evidence: Evidence, counts: ZoneCounts, number: int) -> Iterator[Me
     empty = (
         "" if total else f"Undefined: nothing that was analysed lies in {name.replace('_', ' ')}."
     )
-    yield Measurement(f"{name}_tissue_area", area_mm2, "mm^2", f"{said}: analysed area.")
+    meant = f"{said}: analysed area. {counts.zones.meant(number)}"
+    yield Measurement(f"{name}_tissue_area", area_mm2, "mm^2", meant)
     yield Measurement(
         f"{name}_fat_area_fraction",
         100 * int(fat.sum()) / total if total else float("nan"),
