@@ -74,6 +74,21 @@ def test_outside_of_shapes_the_map_is_clear(form, qtbot):
     assert layer.colormap.map(np.float32([np.nan]))[0, 3] == 0
 
 
+def test_a_map_is_tested_and_the_figure_shown(form, qtbot):
+    corner = np.array([(100, 100), (100, 150), (150, 150), (150, 100)])  # um
+    form.viewer.add_shapes([corner], shape_type="polygon", name="part", units=("um", "um"))
+    form.part.region.value = SHAPES
+    assert form.tested.whole.isNull()
+    form.test.value = True
+    explained(form, qtbot)
+    assert form.tested.whole.width() > 1000
+    assert form.tested.isVisibleTo(form.native)
+    assert "random blotches" in form.panel.status.text()
+    form.test.value = False
+    explained(form, qtbot)
+    assert not form.tested.isVisibleTo(form.native)
+
+
 def test_a_model_says_what_it_offers(form, qtbot, tmp_path):
     assert form.method.choices == ("grad-cam", "grad-cam++")
     form.model.offer(untrained_classifier(tmp_path / "m"))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from magicgui.widgets import ComboBox, Container, PushButton
+from magicgui.widgets import CheckBox, ComboBox, Container, PushButton
 from qtpy.QtWidgets import QLabel, QSizePolicy
 
 from ..core.duration import duration
@@ -21,6 +21,7 @@ from .layers import slide_of, slides_among
 from .model_field import CHOOSE, ModelField
 from .panel import Panel, Rows
 from .part_fields import Part, PartFields
+from .picture_view import PictureView
 from .pixel_size import PixelSize
 from .stain_field import stain_field
 
@@ -65,6 +66,7 @@ class ExplainForm(Container):
         self.target = ComboBox(label="Class", choices=[])
         self.method = ComboBox(label="Method", choices=[])
         self.stain = stain_field()
+        self.test = CheckBox(text="Test the map", value=False)
         self.run = PushButton(text="Explain")
         self.cancel = PushButton(text="Cancel", enabled=False)
         self._rows = Rows()
@@ -73,6 +75,8 @@ class ExplainForm(Container):
         for field in (self.model, self.target, self.method, self.stain):
             self._rows.add(field)
         self.part = PartFields(self.viewer, self._rows)
+        self._rows.add(self.test)
+        self.tested = PictureView("What the test found")
         self.panel = Panel()
         self.panel.table.hide()
         self.panel.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
@@ -80,13 +84,17 @@ class ExplainForm(Container):
         buttons.margins = (0, 0, 0, 0)
         note, layout = QLabel(NOTE), self.native.layout()
         note.setWordWrap(True)
-        for part in (self._rows, buttons.native, self.panel, note):
+        for part in (self._rows, buttons.native, self.panel, self.tested, note):
             layout.addWidget(part)
         layout.addStretch(1)
         layout.addWidget(QLabel(RESEARCH_USE))
         self.native.setMinimumWidth(WIDTH_PX)
         self.model.tooltip = "A model that comes with the plugin, or the folder of your own"
         self.target.tooltip = "What speaks for this class is shown"
+        self.test.tooltip = (
+            "Compares it with the map of random weights, and paints over what it shows: takes "
+            "longer, and says whether the map has to do with what the model learnt"
+        )
         self.method.tooltip = (
             "Grad-CAM weights the maps of the last layers by what they do for the class; "
             "attention is the network's own and knows no class"
@@ -165,8 +173,11 @@ class ExplainForm(Container):
             return
         how = {"target": str(self.target.value), "method": str(self.method.value)}
         self._image, self._slide, self._began = self.slide.value, slide, time.monotonic()
-        steps = explaining(slide, part, str(self.model.value), str(self.stain.value), how)
+        name, stain = str(self.model.value), str(self.stain.value)
+        steps = explaining(slide, part, (name, stain, bool(self.test.value)), how)
         self.panel.begin()
+        self.tested.clear()
+        self._found: tuple[str, ...] = ()
         self.panel.begin_stage("Explaining")
         self._set_running(True)
         self._job = Job(steps, self.title, on_item=self._happened, on_end=self._ended)
@@ -181,11 +192,14 @@ class ExplainForm(Container):
         self.run.enabled, self.cancel.enabled = not running, running
         self._rows.setEnabled(not running)
 
-    def _happened(self, item: float | HeatMap) -> None:
+    def _happened(self, item: float | CheckedMap | HeatMap) -> None:
         from napari.layers import Layer
 
         if isinstance(item, float):
             self.panel.show_share(item)
+        elif isinstance(item, CheckedMap):
+            self.tested.show_picture(item.figure)
+            self._found = item.sentences
         elif self._image in self.viewer.layers:
             layer = Layer.create(*heat_layer(item, self._image, self._slide))
             self.layer = self.viewer.add_layer(layer)
@@ -200,7 +214,8 @@ class ExplainForm(Container):
         elif outcome.status == "cancelled":
             self.panel.say("Stopped.")
         else:
-            self.panel.say(f"Done in {duration(time.monotonic() - self._began)}.")
+            done = f"Done in {duration(time.monotonic() - self._began)}."
+            self.panel.say("\n".join([done, *self._found]))
 
     def _complain(self, text: str) -> None:
         from napari.utils.notifications import show_error
@@ -231,10 +246,31 @@ def offering(name: str) -> Steps:
     return steps
 
 
-def explaining(slide: Slide, part: Part, name: str, stain: str, how: dict[str, Any]) -> Steps:
-    """Return the steps that make a map; they yield shares from 0 to 1, then the map."""
+@dataclass(frozen=True)
+class CheckedMap:
+    """A map that was tested: the figure of it, a PNG file, and what was found, in sentences."""
 
-    def steps(should_stop: Callable[[], bool]) -> Iterator[float | HeatMap]:
+    figure: bytes
+    sentences: tuple[str, ...]
+
+
+def explaining(
+    slide: Slide, part: Part, with_what: tuple[str, str, bool], how: dict[str, Any]
+) -> Steps:
+    """Return the steps that make a map; they yield shares from 0 to 1, then the map.
+
+    Parameters
+    ----------
+    slide, part
+        Where.
+    with_what : (str, str, bool)
+        Model, stain, and whether to test the map, which is then yielded last.
+    how : dict
+        ``target`` and ``method``.
+    """
+    name, stain, test = with_what
+
+    def steps(should_stop: Callable[[], bool]) -> Iterator[float | CheckedMap | HeatMap]:
         from ..models import load_model
         from ..pipelines._stain import stain_for
         from ..pipelines.explain import explain_steps
@@ -249,5 +285,11 @@ def explaining(slide: Slide, part: Part, name: str, stain: str, how: dict[str, A
             clear = np.where(inside, heat.values, np.float32(np.nan))
             heat = replace(heat, values=clear.astype(np.float32))
         yield heat
+        if test:
+            from ..io._map_check_files import png_of
+            from ..pipelines.explain_check import check_explanation
+
+            found = check_explanation(slide, model, heat, stain=applied)
+            yield CheckedMap(png_of(found), found.sentences())
 
     return steps

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt
@@ -29,7 +30,10 @@ class ResultTable(QTableWidget):
 
     def show_report(self, report: Report | None) -> None:
         """Fill the table, or empty it."""
-        measurements = () if report is None else report.measurements
+        self.show_measurements(() if report is None else report.measurements)
+
+    def show_measurements(self, measurements: Sequence[Measurement]) -> None:
+        """Fill the table with measurements, one per row."""
         self.setRowCount(len(measurements))
         for row, measurement in enumerate(measurements):
             texts = (words(measurement.name), value_text(measurement), interval_text(measurement))

@@ -111,13 +111,15 @@ def figure_png(pictures: Sequence[Picture]) -> bytes:
     wide = PAGE_INCHES / EACH
     figure: Any = Figure(figsize=(PAGE_INCHES, rows * (wide + 0.55)), layout="constrained")
     panels = figure.subplots(rows, EACH, squeeze=False).ravel()
-    for axes in panels:
+    for axes in panels[len(pictures) :]:
         axes.set_axis_off()
     for axes, one in zip(panels, pictures, strict=False):
         content = base64.b64decode(one.uri.partition(",")[2])
         axes.imshow(np.asarray(Image.open(io.BytesIO(content)).convert("RGB")))
+        axes.set(xticks=[], yticks=[])
+        axes.spines[:].set_visible(False)
         said = textwrap.fill(one.caption, CAPTION_LETTERS)
-        axes.set_title(said, loc="left", fontsize=7, color=INK, y=-0.02, va="top")
+        axes.set_xlabel(said, loc="left", fontsize=7, color=INK)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
     return buffer.getvalue()
