@@ -4,7 +4,8 @@
 
 Compares every variant with float32 on labelled tiles (DATA, a folder with manifest.csv; or drawn
 ones) and times one pass of 1024 px squared, in turns, as processor time of one thread. The mixed
-variants compute the named layers in float32 and the rest in bfloat16.
+variants compute the named layers in float32 and the rest in bfloat16. ``--roundings`` instead
+computes in float32 and rounds only some values to bfloat16: which of them make the error.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import time
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, fx, nn
 
 import napari_steatosis as st
 from napari_steatosis.models import build
@@ -41,6 +42,61 @@ def float32_in(network, names):
 def rounded(network):
     """Return the network in float32 with weights as bfloat16 has them."""
     return copy.deepcopy(network).bfloat16().float().to(memory_format=torch.channels_last)
+
+
+ROUNDED = {
+    "weights": ("weights",),
+    "biases": ("biases",),
+    "outputs of every step": ("outputs",),
+    "outputs, sums and ReLU inside the convolution": ("outputs", "inside"),
+    "these and weights": ("outputs", "inside", "weights"),
+}
+
+
+def to_bf16(values):
+    return values.bfloat16().float()
+
+
+class Rounds(fx.Interpreter):
+    """Computes in float32 and rounds what steps give, but for those a convolution would hold."""
+
+    def __init__(self, network, *, inside):
+        super().__init__(fx.symbolic_trace(network))
+        self._inside = inside
+
+    def run_node(self, node):
+        found = super().run_node(node)
+        here = isinstance(found, Tensor) and node.op in ("call_module", "call_function")
+        return to_bf16(found) if here and not (self._inside and self._is_held(node)) else found
+
+    def _is_held(self, node):
+        if self._kind(node) in ("add", "iadd", "Identity"):
+            return True
+        users = list(node.users)
+        while len(users) == 1 and self._kind(users[0]) == "Identity":
+            users = list(users[0].users)
+        following = self._kind(users[0]) if len(users) == 1 else ""
+        second = str(node.target).endswith("conv2")  # the shortcut beside it is read as it is
+        return self._kind(node) == "Conv2d" and (
+            following == "relu" or (second and following in ("add", "iadd"))
+        )
+
+    def _kind(self, node):
+        if node.op == "call_module":
+            return type(self.module.get_submodule(node.target)).__name__
+        return getattr(node.target, "__name__", str(node.target))
+
+
+def rounding(network, what):
+    """Return a network in float32 with some of its values rounded to bfloat16."""
+    network = copy.deepcopy(network)
+    for part in network.modules():
+        if isinstance(part, nn.Conv2d):
+            for name in ("weight", "bias"):
+                held = getattr(part, name)
+                if {"weight": "weights", "bias": "biases"}[name] in what and held is not None:
+                    held.copy_(to_bf16(held))
+    return Rounds(network, inside="inside" in what).run if "outputs" in what else network
 
 
 def variants(model):
@@ -123,11 +179,16 @@ def main():
     parser.add_argument("--tiles", help="folder with manifest.csv; drawn tiles if left out")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--compile", action="store_true")
+    parser.add_argument("--roundings", action="store_true")
     given = parser.parse_args()
     torch.set_num_threads(1)
     model = st.load_model(given.model, device="cpu", precision="fp32")
     networks = variants(model)
     tiles = read_tiles(given.tiles, "val") if given.tiles else list(drawn_tiles(20, seed=99))
+    if given.roundings:
+        exact = networks["fp32"][0]
+        made = {name: (rounding(exact, what), torch.float32) for name, what in ROUNDED.items()}
+        networks = {name: networks[name] for name in ("fp32", "bf16")} | made
     times = seconds(networks, given.rounds)
     print(
         "| arithmetic | Mpx/s | max | 99.9 % | mean | > 0.01, % | class differs, % | fat, points "
