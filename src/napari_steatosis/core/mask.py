@@ -134,5 +134,5 @@ class Mask:
         centres_um = centres_px * frame.um_per_px[axis] + frame.origin_um[axis]
         own = (centres_um - self.frame.origin_um[axis]) / self.frame.um_per_px[axis]
         index = np.floor(own + 0.5).astype(np.int64)
-        size = self.values.shape[axis]
+        size = self.shape[axis]
         return np.clip(index, 0, size - 1), (index >= 0) & (index < size)
