@@ -62,6 +62,15 @@ def test_most_drawn_nuclei_are_found_and_little_else(liver, fat, found):
     assert precision > 0.8
 
 
+def test_their_share_is_that_of_the_drawn_cells_and_squares_are_far_from_it(liver, fat, found):
+    source, _ = liver
+    true = source.true_hepatocyte_percent(source.bounds)
+    report = st.measure(fat, nuclei=found)
+    assert 20 < true < 80
+    assert report["hepatocytes_with_fat"].value == pytest.approx(true, abs=8)
+    assert report["hepatocyte_equivalent"].value > true + 10
+
+
 def test_tiles_do_not_show(fat, found, monkeypatch):
     for tile_px in (256, 400):
         monkeypatch.setattr(hepatocytes, "TILE_PX", tile_px)

@@ -29,7 +29,7 @@ SPLIT_UM = 3.0
 """Middles of two nuclei are at least so far apart, um."""
 
 SMOOTH_UM = 0.75
-"""Standard deviation of the smoothing of haematoxylin, um: chromatin is coarse, nuclei are whole."""
+"""Standard deviation of the smoothing of haematoxylin, um: nuclei are to stay whole."""
 
 ABOVE_OTSU = 1.15
 """Threshold in units of Otsu's, set by looking at eight tiles of liver and at the drawn liver."""

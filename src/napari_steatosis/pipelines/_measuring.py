@@ -64,9 +64,9 @@ def measured(
         if should_stop():
             return None
     yield Stage("Measuring")
-    if "collagen" in prediction.classes:
-        return measure_fibrosis(prediction)
-    return measure(prediction, **found)
+    of_collagen = "collagen" in prediction.classes
+    report: Report = measure_fibrosis(prediction) if of_collagen else measure(prediction, **found)
+    return report
 
 
 def nuclei_shares(

@@ -13,7 +13,7 @@ from ...core.errors import BadValueError, CannotOpenError
 from ...core.geometry import Region
 from ...core.slide import Slide, virtual_levels
 from .droplets import REACH_UM
-from .hepatocytes import drawn_nuclei
+from .hepatocytes import drawn_nuclei, share_with_fat
 from .outline import PIECE_UP_TO_UM, Outline
 from .overview import FROM_UM, overview
 from .paint import bare, paint
@@ -182,6 +182,11 @@ class DrawnLiver:
         found = found.where(box.holds(found.y, found.x))
         found = found.where(self.scene.outline.depth(found.y, found.x) > 0)
         return {"y_px": found.y / um, "x_px": found.x / um, "radius_px": found.radius / um}
+
+    def true_hepatocyte_percent(self, region: Region) -> float:
+        """Return the share of hepatocytes with fat in a region, nuclei shown or not."""
+        parts = self.instances(region), self.truth(region)
+        return share_with_fat(self.seed, self._view(region), *parts)
 
     def true_fat_percent(self) -> float:
         """Return the fat area in percent of the parenchyma, counted over the whole slide."""
