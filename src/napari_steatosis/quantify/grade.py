@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..core.errors import BadValueError
 from ..core.report import Measurement
 from ._evidence import HEPATOCYTE_UM, Evidence
-from .fat_area import ratio_replicates
+from .fat_area import interval_of, ratio_replicates
 
 CUT_OFFS = (5.0, 33.0, 66.0)
 """S0 below the first, S1 from it to the second, S2 above it to the third, S3 above it, %."""
@@ -77,10 +77,7 @@ def _percent(
     above, below = counted
     total = int(below.sum())
     drawn = ratio_replicates(100 * above, below)
-    interval = None
-    if drawn is not None:
-        low, high = np.percentile(drawn, [2.5, 97.5])
-        interval = (float(low), float(high))
+    interval = None if drawn is None else interval_of(drawn, len(below))
     return Measurement(
         name,
         100 * int(above.sum()) / total if total else float("nan"),

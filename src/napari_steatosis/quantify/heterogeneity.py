@@ -8,13 +8,16 @@ from numpy.typing import NDArray
 from ..core.report import Measurement
 from ._evidence import Evidence
 from ._squares import SQUARE_UM
-from .fat_area import FEWEST_SQUARES, SEED
+from .fat_area import FEWEST_SQUARES
 
 MOSTLY = 0.5
 """Share of a square that must have been analysed for its own fraction to count."""
 
-REPLICATES = 500
-AT_ONCE = 2_000_000
+HOT = 0.95
+"""The hot-spot score is this quantile of the squares."""
+
+TO_BE_SURE = 72
+"""With fewer squares even the largest may lie below the quantile: ``HOT ** 71 > 0.025``."""
 
 
 def heterogeneity(evidence: Evidence) -> tuple[Measurement, ...]:
@@ -26,6 +29,7 @@ def heterogeneity(evidence: Evidence) -> tuple[Measurement, ...]:
     fraction = square_fractions(evidence)
     n, nan = len(fraction), float("nan")
     enough = n >= FEWEST_SQUARES
+    interval = hot_spot_interval(fraction)
     mean = float(fraction.mean()) if n else nan
     squares = (
         f"squares of {SQUARE_UM:g} um of which at least {100 * MOSTLY:g} % were analysed; needs "
@@ -34,12 +38,16 @@ def heterogeneity(evidence: Evidence) -> tuple[Measurement, ...]:
     return (
         Measurement(
             "fat_hot_spot",
-            float(np.percentile(fraction, 95)) if enough else nan,
+            float(np.quantile(fraction, HOT)) if enough else nan,
             "%",
-            f"95th percentile of the fat area fraction over {squares}. Interval: bootstrap over "
-            "squares.",
-            _hot_spot_interval(fraction) if enough else None,
-            n if enough else None,
+            f"95th percentile of the fat area fraction over {squares}. Interval: the two squares "
+            "by rank between which it lies (binomial), whatever the distribution.",
+            interval,
+            n if interval else None,
+            ""
+            if interval or not enough
+            else f"No interval: {n} squares, and {TO_BE_SURE} are "
+            "needed to say how high the 95th percentile can be.",
         ),
         Measurement(
             "fat_variation",
@@ -65,14 +73,37 @@ def square_fractions(evidence: Evidence) -> NDArray[np.float64]:
     return found
 
 
-def _hot_spot_interval(fraction: NDArray[np.float64]) -> tuple[float, float]:
-    n, random, found = len(fraction), np.random.default_rng(SEED), []
-    for start in range(0, REPLICATES, step := max(1, AT_ONCE // n)):
-        rows = min(step, REPLICATES - start)
-        found.append(np.percentile(fraction[random.integers(0, n, (rows, n))], 95, axis=1))
-    low, high = np.percentile(np.concatenate(found), [2.5, 97.5])
-    value = float(np.percentile(fraction, 95))
-    return min(float(low), value), max(float(high), value)
+def hot_spot_interval(fraction: NDArray[np.float64]) -> tuple[float, float] | None:
+    """Return the 95 % interval of the 95th percentile, from the ranks of the squares.
+
+    How many of n squares lie below a quantile is binomial, so two of the sorted squares enclose it
+    in at least 95 % of samples, whatever the distribution (Conover, Practical Nonparametric
+    Statistics, 3.2). Resampling is no way: of 20 squares its interval held the truth in 66 % of
+    simulated samples, since no draw exceeds the largest square.
+
+    Parameters
+    ----------
+    fraction : (n,) float64
+        One value per square.
+
+    Returns
+    -------
+    (float, float), optional
+        None for fewer than `TO_BE_SURE` squares.
+
+    Examples
+    --------
+    >>> hot_spot_interval(np.arange(100.0))
+    (89.0, 99.0)
+    """
+    from scipy.stats import binom
+
+    n = len(fraction)
+    if n < TO_BE_SURE:
+        return None
+    low, high = binom.ppf([0.025, 0.975], n, HOT).astype(int)
+    ranked = np.sort(fraction)
+    return float(ranked[low - 1]), float(ranked[high])
 
 
 def _distance(evidence: Evidence) -> float:
