@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from napari_steatosis.core.errors import ModelFileError, UnknownNameError
 from napari_steatosis.models import build, load_model, save_model
@@ -27,6 +28,22 @@ def test_a_loaded_model_can_be_saved_again_without_change(folder: Path, tmp_path
     save_model(load_model(folder, device="cpu"), tmp_path / "copy")
     for name in ("model.json", "model.safetensors"):
         assert (tmp_path / "copy" / name).read_bytes() == (folder / name).read_bytes()
+
+
+def test_what_half_precision_cannot_hold_is_kept_whole(model: TorchModel, tmp_path: Path):
+    """The variances of deep residual networks at the beginning of a training."""
+    network = build("droplet-net", **model.spec.parameters)
+    network.load_state_dict(model.state)
+    network.down[0][0].norm1.running_var[0] = 1e6
+    own = TorchModel(network, model.spec, device="cpu", precision="fp32")
+    kept = {name for name, t in own.state.items() if t.dtype == torch.float32}
+    assert kept == {"down.0.0.norm1.running_var"}
+    save_model(own, tmp_path / "wide")
+    again = load_model(tmp_path / "wide", device="cpu", precision="fp32")
+    assert float(again.state["down.0.0.norm1.running_var"][0]) == 1e6
+    rgb = np.random.default_rng(0).integers(0, 256, (1, 32, 32, 3), np.uint8)
+    assert np.isfinite(own.predict(rgb)).all()
+    assert np.array_equal(again.predict(rgb), own.predict(rgb))
 
 
 def test_the_digest_is_of_weights_and_specification_but_not_of_scores(model: TorchModel):

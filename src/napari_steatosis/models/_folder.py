@@ -26,11 +26,18 @@ State = dict[str, Tensor]
 
 
 def halved(state: State) -> State:
-    """Return a copy of a state with floating values rounded to half precision, on the CPU."""
-    return {
-        name: (t.detach().half() if t.is_floating_point() else t.detach()).cpu().contiguous()
-        for name, t in state.items()
-    }
+    """Return a copy of a state with floating values rounded to half precision, on the CPU.
+
+    A tensor with a value beyond its range, 65 504, stays in float32: half would make it infinite.
+    """
+    return {name: _half(t.detach()).cpu().contiguous() for name, t in state.items()}
+
+
+def _half(tensor: torch.Tensor) -> torch.Tensor:
+    if not tensor.is_floating_point():
+        return tensor
+    half = tensor.half()
+    return half if bool(half.isfinite().all()) else tensor.float()
 
 
 def digest_of(spec: ModelSpec, state: State) -> str:
