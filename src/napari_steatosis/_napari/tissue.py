@@ -321,6 +321,8 @@ class TissueForm(Container):
         show_error(text)
 
     def _closed(self, _: Any = None) -> None:
+        for event in (camera_of(self.viewer).events.center, camera_of(self.viewer).events.zoom):
+            event.disconnect(self._moved_on)  # the camera outlives the fields
         for job in (self._job, self._previewing):
             if job is not None:
                 job.abandon()

@@ -21,7 +21,10 @@ Out = Annotated[
 Sensitivity = Annotated[
     float, typer.Option(help="From 0 to 1: how little stain is enough for tissue.")
 ]
-Resolution = Annotated[float, typer.Option(help="Size of a pixel of the mask, um.")]
+Resolution = Annotated[
+    float | None,
+    typer.Option(help="Size of a pixel of the mask, um; 2 or, on slides above 17 mm2, 4."),
+]
 Droplet = Annotated[
     float, typer.Option(help="Diameter of the largest droplet to keep even at an edge, um.")
 ]
@@ -39,7 +42,7 @@ def tissue(
     slide: Slide_,
     out: Out,
     sensitivity: Sensitivity = 0.5,
-    resolution: Resolution = 4.0,
+    resolution: Resolution = None,
     largest_droplet: Droplet = 16.0,
     lumen: Lumen = 55.0,
     vessels: Vessels = None,

@@ -76,7 +76,7 @@ def grown_within(values: NDArray[np.bool_], bits: NDArray[np.uint8], steps: int)
     bits : (y, ceil(x / 8)) uint8
         Where it may grow, as ``np.packbits(..., axis=1)`` gives it.
     steps : int
-        How far, px; in turn along the sides and over the corners, which makes an octagon.
+        How far, px; along the sides only, so that nothing passes a thin line that is slanted.
 
     Examples
     --------
@@ -97,8 +97,8 @@ def grown_within(values: NDArray[np.bool_], bits: NDArray[np.uint8], steps: int)
         if not grown.any() or grown.all():
             continue
         free = np.unpackbits(bits[first:last], axis=1, count=width).view(bool)
-        for number in range(steps):
-            reached = _spread(grown, corners=number % 2 == 1) & free & ~grown
+        for _ in range(steps):
+            reached = _spread(grown, corners=False) & free & ~grown
             if not reached.any():
                 break
             grown |= reached

@@ -27,6 +27,12 @@ FOLD_RED = (0.75, 1.4)
 CLEARLY = 15
 """From this difference of density between the channels on a pixel of the sample is tissue."""
 
+FAINT = 2
+"""A septum is stained by this part of the limit, if there is less of it on both sides."""
+
+BESIDE_PX = 2
+"""How far beside a septum is looked, px."""
+
 MOST = 250
 """Largest optical density that is told apart, hundredths."""
 
@@ -101,13 +107,17 @@ class Judge:
         A pixel that tissue covers by less than half is stained, but not mostly. Foreign is what
         no mixture of haematoxylin and eosin gives (felt pen), and what is far denser than tissue
         without being bluer (folds). Single pixels of either are in any tissue: only wide places
-        of them count.
+        of them count. Stained is also what is fainter, but more than what lies on two sides of
+        it: the septum between droplets that touch is thinner than a pixel.
         """
         channels = _channels(rgb)
         red, green, blue = _densities(channels, self.steps)
         lit = _brightest(channels) >= DARK
         colour, least = _colour(red, green, blue), max(1, round(100 * self.stain))
-        stained = (colour >= least) & lit & ~_green_ink(red, green, blue)
+        stained = colour >= least
+        stained |= _ridge(colour) >= max(2, round(least / FAINT))
+        stained &= lit
+        stained &= ~_green_ink(red, green, blue)
         usual = least if self.light.usual is None else 100 * self.light.usual[2]
         mostly = stained & (colour >= max(least, round(usual / 2)))
         if not self.he:
@@ -171,6 +181,19 @@ def _colour(
     """Return the largest difference of density between the channels."""
     high = np.maximum(np.maximum(red, green), blue)
     return high - np.minimum(np.minimum(red, green), blue)
+
+
+def _ridge(values: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return by how much pixels exceed both sides, along the direction in which it is most."""
+    step = BESIDE_PX
+    height, width = values.shape
+    wide = np.pad(values, step, mode="edge")
+    lower = np.full_like(values, 255)
+    for dy, dx in ((0, step), (step, 0), (step, step), (step, -step)):
+        one = wide[step + dy : step + dy + height, step + dx : step + dx + width]
+        other = wide[step - dy : step - dy + height, step - dx : step - dx + width]
+        np.minimum(lower, np.maximum(one, other), out=lower)
+    return values - np.minimum(lower, values)
 
 
 def _green_ink(

@@ -56,11 +56,11 @@ def mask_of_labels(labels: LabelImage | Prediction, slide: Slide) -> Mask:
     finest = labels.frame if labels.frame is not None else slide.frame()
     frames = [finest.coarser(_factor(labels, number)) for number in range(len(labels.levels))]
     fitting = [n for n, one in enumerate(frames) if one.mean_um_per_px <= COARSE_ENOUGH_UM]
-    level = fitting[-1] if fitting else 0
+    stored = _stored(labels)
+    level = 0 if stored is not None or not fitting else fitting[-1]
     values = np.asarray(labels.levels[level][:]) != 0
     mask = Mask(values, frames[level], _made_by(labels, level))
-    stored = _stored(labels)
-    if stored is not None and level == 0 and stored.get("content") == mask.content:
+    if stored is not None and stored.get("content") == mask.content:
         mask = Mask(values, frames[0], stored["made_by"])
     return checked_on(mask, slide)
 

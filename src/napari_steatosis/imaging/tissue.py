@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,20 +17,27 @@ from ._closing import Closed, Look, closed_map
 from ._places import drop_small, grown_within, narrow
 from ._stain_evidence import Judge, Light, share_of
 
-VERSION = 2
+VERSION = 3
 FINE_UM = 2.0
 """Resolution at which stain is looked for: the septa between droplets are still seen, um."""
 
 NEAR_UM = 4.0
 """Resolution at which stained places are closed over droplets, um."""
 
-REACH_UM = 12.0
+NECK_UM = 4.0
+"""White places are narrowed by this before they are measured: broken septa then part them, um."""
+
+REACH_UM = 16.0
 """So far the white of a lumen goes on into gaps of its edge that closing has filled, um."""
+
+SMALL_PX = 1 << 22
+"""Up to so many pixels a mask has the resolution at which stain is looked for: on a small slide the
+edge is a large part of what is seen."""
 
 LARGEST_PX = 1 << 25
 """A mask with more pixels than this has pixels of twice the side, for the memory."""
 
-WIDE_UM, WIDE_REACH_UM = 300.0, 48.0
+WIDE_UM, WIDE_REACH_UM = 300.0, 110.0
 """Glass: white places with the area of a circle of this diameter, and how far it goes on, um."""
 
 STAIN = 0.06
@@ -45,9 +52,10 @@ class TissueRule:
     ----------
     sensitivity : float
         From 0 (strongly stained only) to 1 (a trace of stain); see `stain`.
-    um_per_px : float
-        Resolution of the mask, um; it is never finer than 2 or than the slide, and doubled where
-        the mask would have more than 34 Mpx (537 mm2 at 4 um).
+    um_per_px : float, optional
+        Resolution of the mask, um; 2 on slides of up to 17 mm2 and 4 on larger ones by default.
+        It is never finer than 2 or than the slide, and doubled where the mask would have more
+        than 34 Mpx (537 mm2 at 4 um).
     gap_um : float
         Diameter of the largest single droplet to keep wherever it lies, um.
     lumen_um : float
@@ -64,7 +72,7 @@ class TissueRule:
     """
 
     sensitivity: float = 0.5
-    um_per_px: float = 4.0
+    um_per_px: float | None = None
     gap_um: float = 16.0
     lumen_um: float = 55.0
     piece_um: float = 70.0
@@ -75,7 +83,7 @@ class TissueRule:
             if name == "sensitivity":
                 if not 0 <= value <= 1:
                     raise BadValueError(f"sensitivity must lie in 0 to 1, got {value}.")
-            elif name != "he" and not value > 0:
+            elif name != "he" and value is not None and not value > 0:
                 raise BadValueError(f"{name} must be positive, got {value}.")
 
     @property
@@ -86,12 +94,26 @@ class TissueRule:
         """
         return round(STAIN * 3 ** (1 - 2 * self.sensitivity), 4)
 
+    def on(self, slide: Slide) -> TissueRule:
+        """Return the rule with the resolution that a mask of a slide has by default.
+
+        Raises
+        ------
+        MissingScaleError
+            Where the slide has no pixel size.
+        """
+        if self.um_per_px is not None:
+            return self
+        fine = slide.at(max(FINE_UM, slide.frame().mean_um_per_px))
+        small = fine.height * fine.width <= SMALL_PX
+        return replace(self, um_per_px=FINE_UM if small else NEAR_UM)
+
 
 def find_tissue(
     slide: Slide,
     *,
     sensitivity: float = 0.5,
-    um_per_px: float = 4.0,
+    um_per_px: float | None = None,
     gap_um: float = 16.0,
     lumen_um: float = 55.0,
     piece_um: float = 70.0,
@@ -111,9 +133,10 @@ def find_tissue(
         With a known pixel size.
     sensitivity : float
         From 0 to 1: how little stain is enough. More of it keeps paler tissue, and more dirt.
-    um_per_px : float
-        Resolution of the mask, um; it is never finer than 2 or than the slide, and doubled where
-        the mask would have more than 34 Mpx (537 mm2 at 4 um).
+    um_per_px : float, optional
+        Resolution of the mask, um; 2 on slides of up to 17 mm2 and 4 on larger ones by default.
+        It is never finer than 2 or than the slide, and doubled where the mask would have more
+        than 34 Mpx (537 mm2 at 4 um).
     gap_um : float
         Diameter of the largest single droplet to keep wherever it lies, um.
     lumen_um : float
@@ -190,12 +213,13 @@ def tissue_steps(
     >>> shares == sorted(shares)
     True
     """
-    fine = slide.at(max(FINE_UM, slide.frame().mean_um_per_px))
-    near = max(1, round(min(NEAR_UM, rule.um_per_px) / fine.frame.mean_um_per_px))
+    rule, fine = rule.on(slide), slide.at(max(FINE_UM, slide.frame().mean_um_per_px))
+    um = float(rule.um_per_px or NEAR_UM)
+    near = max(1, round(min(NEAR_UM, um) / fine.frame.mean_um_per_px))
     if fine.height * fine.width > LARGEST_PX * near**2:
         near *= 2
     grain = fine.frame.coarser(near)
-    step = max(1, round(rule.um_per_px / grain.mean_um_per_px))
+    step = max(1, round(um / grain.mean_um_per_px))
     frame = grain.coarser(step)
     yield 0.0
     light = Light.of(fine) if light is None else light
@@ -219,15 +243,18 @@ def _without_lumina(seen: Closed, lumen_um: float, um_per_px: float) -> NDArray[
     def circle_px(diameter_um: float) -> float:
         return float(np.pi / 4 * (max(diameter_um, 0) / um_per_px) ** 2)
 
+    necks = max(1, round(NECK_UM / um_per_px))
+
     def steps(reach_um: float) -> int:
-        return 1 + max(1, round(reach_um / um_per_px))  # what is narrowed is regained with one
+        return necks + max(1, round(reach_um / um_per_px))  # what is narrowed is regained
 
     white = np.logical_not(seen.stained, out=seen.stained)
     # Droplets that only broken septa part, seen as one white place, come apart.
-    narrow(white)
+    for _ in range(necks):
+        narrow(white)
     white[[0, -1]] = False
     white[:, [0, -1]] = False
-    drop_small(white, circle_px(lumen_um - 2 * um_per_px), diagonal=False)
+    drop_small(white, circle_px(lumen_um - 2 * necks * um_per_px), diagonal=False)
     lumina = as_bits(white)  # so that one map is held as bytes, whatever the slide
     glass = drop_small(white, circle_px(WIDE_UM), diagonal=False)
     grown_within(glass, seen.white, steps(WIDE_REACH_UM))

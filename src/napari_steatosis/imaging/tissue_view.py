@@ -38,6 +38,8 @@ class TissueView:
         The pixels, in memory, at the resolution that they are looked at.
     light : Light
         Of the whole slide.
+    mask_um : float
+        Resolution that a mask of the whole slide has by default, um.
 
     Examples
     --------
@@ -49,6 +51,7 @@ class TissueView:
 
     part: Slide
     light: Light
+    mask_um: float
 
     @classmethod
     def of(
@@ -92,7 +95,8 @@ class TissueView:
             um_per_px=own.um_per_px,
             origin_um=tuple(own.to_um((y, x)).tolist()),
         )
-        return cls(part, Light.of(slide.at(finest)) if light is None else light)
+        mask_um = float(USUAL.on(slide).um_per_px or own.mean_um_per_px)
+        return cls(part, Light.of(slide.at(finest)) if light is None else light, mask_um)
 
     @property
     def um_per_px(self) -> float:
@@ -105,7 +109,8 @@ class TissueView:
         The same as `find_tissue` gives there where the part was read at 2 um per pixel, but for
         pieces and lumina that the part cuts.
         """
-        steps = tissue_steps(self.part, rule, light=self.light)
+        um = self.mask_um if rule.um_per_px is None else rule.um_per_px
+        steps = tissue_steps(self.part, replace(rule, um_per_px=um), light=self.light)
         while True:
             try:
                 next(steps)

@@ -22,6 +22,9 @@ MOST_PER_PERCENT = 0.25
 SAMPLE_UM2 = 4.0e6
 """The amount of fat is fitted on the whole of slides up to this area, else on a sample, um2."""
 
+RIM_UM, RIM_POINTS = 2.0, 16
+"""So much tissue lies around packed droplets, um, asked for in so many directions."""
+
 GAP_PX = 1.7
 """Distinct droplets that touch are kept apart in the truth by about one pixel."""
 
@@ -71,7 +74,22 @@ class Scene:
         deep = self.outline.depth(shapes.y, shapes.x)
         clear = np.minimum(vessels.walls.distance(shapes.y, shapes.x), deep)
         clear = np.minimum(clear, vessels.tracts.distance(shapes.y, shapes.x) + 2)
-        return clear > 0.9 * shapes.radius * shapes.stretch
+        inside = clear > 0.9 * shapes.radius * shapes.stretch
+        if self.fat_percent > PACKED_FROM:
+            inside[inside] = self._is_closed(shapes.where(inside))
+        return inside
+
+    def _is_closed(self, shapes: Ellipses) -> NDArray[np.bool_]:
+        """Return which droplets have tissue all around: open ones look like the glass.
+
+        Depth is no exact distance beside ragged edges, so it is asked for around the droplet.
+        """
+        far = shapes.radius * shapes.stretch + RIM_UM
+        turn = np.arange(0, 2 * np.pi, 2 * np.pi / RIM_POINTS)
+        y = shapes.y[:, None] + far[:, None] * np.sin(turn)
+        x = shapes.x[:, None] + far[:, None] * np.cos(turn)
+        deep = self.outline.depth(y.ravel(), x.ravel()).reshape(y.shape)
+        return np.asarray(deep.min(axis=1) > 0)
 
     def stamped(self, view: View) -> tuple[Droplets, Near]:
         """Return the droplets around a view and which is nearest to each pixel."""
