@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+from importlib.util import find_spec
 
 import numpy as np
 import pandas
@@ -103,8 +104,11 @@ def test_several_slides_make_one_table_and_one_of_patients(liver, tmp_path):
     shutil.copytree(liver, second, ignore=shutil.ignore_patterns("labels"))
     (tmp_path / "whose.csv").write_text("slide,patient\na.ome.zarr,P1\nb,P1\nelsewhere,P9\n")
     command = ["analyse", str(liver), str(second), "--out", str(tmp_path / "o")]
-    result = CliRunner().invoke(app, [*command, "--patients", str(tmp_path / "whose.csv")])
+    pdf = ["--pdf"] if find_spec("plutoprint") else []
+    result = CliRunner().invoke(app, [*command, *pdf, "--patients", str(tmp_path / "whose.csv")])
     assert result.exit_code == 0, result.output
+    printed = {path.name for path in (tmp_path / "o").glob("*.pdf")}
+    assert printed == ({"a.pdf", "b.pdf", "cohort.pdf"} if pdf else set())
     slides = pandas.read_csv(tmp_path / "o/slides.csv")
     assert list(slides.iloc[:, 0]) == ["a", "b"]
     patients = pandas.read_csv(tmp_path / "o/slides_patients.csv")

@@ -7,6 +7,7 @@ import json
 import re
 from dataclasses import replace
 from html import unescape
+from importlib.util import find_spec
 
 import numpy as np
 import pandas
@@ -22,6 +23,7 @@ from napari_steatosis.pipelines.slides import read_facts
 from napari_steatosis.quantify.calibration import Calibration, fit_calibration
 
 GRADES = 4
+PDF = ["--pdf"] if find_spec("plutoprint") else []
 SLIDES = {
     "fat": st.drawn_liver(600, 600, seed=5, glass=False),
     "lean": st.drawn_liver(400, 400, seed=6, glass=False, fat_percent=0.0),
@@ -61,7 +63,7 @@ def run(tmp_path_factory, calibration):
     out = folder / "out"
     done = CliRunner().invoke(
         app,
-        ["cohort", f"{folder}/m.csv", "--out", str(out), "--calibration", str(calibration)],
+        ["cohort", f"{folder}/m.csv", "--out", str(out), "--calibration", str(calibration), *PDF],
     )
     assert done.exit_code == 1, done.output
     return out, done.output
@@ -141,6 +143,13 @@ def test_the_calibrated_grade_and_its_neighbours_are_in_tables_and_pages(run, ca
     own = text_of((out / "fat.html").read_text(encoding="utf-8"))
     assert "Grade, calibrated to the expert" in own
     assert "Calibrated grade 3 share" in own
+
+
+@pytest.mark.skipif(not PDF, reason="needs the extra pdf")
+def test_every_page_is_printed_too(run):
+    out, _ = run
+    pages, prints = (sorted(one.stem for one in out.glob(f"*.{kind}")) for kind in ("html", "pdf"))
+    assert pages == prints == ["cohort", "fat", "lean", "tile"]
 
 
 def test_a_slide_is_analysed_in_the_tissue_and_the_colours_of_its_row(run):

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from ..pipelines._cohort_process import SlideState
+    from ..pipelines.cohort import Cohort
 
 STOPPED = 130
 """Exit code after Ctrl-C, as shells have it."""
@@ -106,6 +107,10 @@ def cohort(
             f"The results cannot be written to {out} ({error}). Make room there, and give the "
             f"same command again."
         ) from error
+    _say_end(result)
+
+
+def _say_end(result: Cohort) -> None:
     for file in result.files:
         say.print(f"{file}", markup=False)
     total = len(result.reports) + len(result.failed) + len(result.left)
