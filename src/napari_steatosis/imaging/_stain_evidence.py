@@ -27,7 +27,7 @@ FOLD_RED = (0.75, 1.4)
 CLEARLY = 15
 """From this difference of density between the channels on a pixel of the sample is tissue."""
 
-FAINT = 2
+FAINT = 3
 """A septum is stained by this part of the limit, if there is less of it on both sides."""
 
 BESIDE_PX = 2
