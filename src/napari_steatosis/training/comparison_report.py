@@ -136,7 +136,8 @@ def write_evaluation(value: Evaluation, folder: Path, *, overwrite: bool = False
     CannotOpenError
         Where something is there already.
     """
-    rows = [row for one in (*value.models, *value.points) for row in one.rows()]
+    rows = [row for one in value.models for row in one.rows()]
+    rows += [row for point in value.points for row in point.rows()]
     texts = {
         "evaluation.json": json.dumps(to_json(value), indent=2, ensure_ascii=False),
         "evaluation.csv": _csv(rows),
