@@ -77,13 +77,15 @@ def end(done: int, asked: int) -> None:
 
 
 def masks_of(slide: Slide, areas: Areas) -> dict[str, Any]:
-    """Return the areas of a slide as masks, by the field of a request that they are for."""
+    """Return the areas of a slide as masks or landmarks, by the field that they are for."""
+    from ..pipelines.landmarks import read_landmarks
     from ..pipelines.regions import read_regions
     from ..pipelines.tissue import read_tissue
 
+    own: dict[str, Any] = {"tissue": read_tissue, "landmarks": read_landmarks}
     return {
-        name: read_tissue(place, slide)
-        if name == "tissue"
+        name: own[name](place, slide)
+        if name in own
         else read_regions(place, slide, classes=classes)
         for name, (place, classes) in areas.items()
         if place is not None

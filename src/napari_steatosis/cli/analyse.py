@@ -114,30 +114,20 @@ def analyse(
     code is 1 if a slide failed.
     """
     from ..io._pdf import check_pdf
-    from ..pipelines.analyse import stem_of
     from ..pipelines.slides import read_facts
 
     if pdf:
         check_pdf()
     fitted = opened(calibration)
-    options = {
-        "model": model,
-        "device": device,
-        "precision": precision,
-        "stain": stain,
-        "reference": reference,
-        "overwrite": not resume,
-        "accept_unreadable": accept_unreadable,
-        "border": border,
-        "probabilities": probabilities,
-        "calibration": fitted,
-        "hepatocytes": hepatocytes,
-        "pdf": pdf,
-    }
-    areas = {
+    how = {"model": model, "device": device, "precision": precision, "border": border}
+    colours = {"stain": stain, "reference": reference}
+    kept = {"overwrite": not resume, "accept_unreadable": accept_unreadable, "pdf": pdf}
+    more = {"probabilities": probabilities, "calibration": fitted, "hepatocytes": hepatocytes}
+    options: dict[str, Any] = {**how, **colours, **kept, **more}
+    drawn = {"exclude": exclude, "tissue": tissue, "landmarks": zones}
+    areas: Areas = {
         "region": (regions, region_class or ()),
-        "exclude": (exclude, ()),
-        "tissue": (tissue, ()),
+        **{k: (p, ()) for k, p in drawn.items()},
     }
     asked = {"um_per_px": mpp, "srgb": srgb, "swap_red_blue": swap_red_blue}
     facts = {} if patients is None else read_facts(patients)
@@ -146,22 +136,28 @@ def analyse(
     with cluster(workers, scheduler) as client:
 
         def work(path: Path) -> Report:
-            own = {**options, "client": client, "zones": zones}
-            report = _analyse_one(path, out, asked, own, areas)
+            report = _analyse_one(path, out, asked, {**options, "client": client}, areas)
             print_report(path, report, as_json)
             return replace(report, tables={}, prediction=None, outlines=None)
 
         done, failed = each_slide(slides, work, out=out, as_json=as_json)
     if done and (facts or len(slides) > 1):
-        from ..pipelines.slides import write_slides
-        from ..pipelines.study import study_of
-
-        errors = {stem_of(path.name): text for path, text in failed.items()}
-        study = study_of(done, facts, failed=errors, calibration=fitted)
-        again = command_again(less=("--overwrite",))
-        for file in write_slides(replace(study, retry=again), out, pdf=pdf):
-            say.print(f"All slides: {file}", markup=False)
+        _write_together(done, out, pdf=pdf, facts=facts, failed=failed, calibration=fitted)
     end(len(done), len(slides))
+
+
+def _write_together(
+    done: list[Report], out: Path, *, pdf: bool, failed: dict[Path, str], **known: Any
+) -> None:
+    from ..pipelines.analyse import stem_of
+    from ..pipelines.slides import write_slides
+    from ..pipelines.study import study_of
+
+    errors = {stem_of(path.name): text for path, text in failed.items()}
+    study = study_of(done, known.pop("facts"), failed=errors, **known)
+    again = command_again(less=("--overwrite",))
+    for file in write_slides(replace(study, retry=again), out, pdf=pdf):
+        say.print(f"All slides: {file}", markup=False)
 
 
 def _analyse_one(
@@ -169,12 +165,9 @@ def _analyse_one(
 ) -> Report:
     from ..io import open_slide
     from ..pipelines.analyse import analyse as run_analysis
-    from ..pipelines.landmarks import read_landmarks
 
     slide = open_slide(path, **asked)
-    masks: dict[str, Any] = masks_of(slide, areas)
-    if (zones := options.pop("zones")) is not None:
-        masks["landmarks"] = read_landmarks(zones, slide)
+    masks = masks_of(slide, areas)
     with bars() as shown:
         shown.print(f"{path}: {slide.shape[0]} x {slide.shape[1]} px", markup=False)
         report: Report = run_analysis(slide, out, on_event=Shown(shown), **options, **masks)
