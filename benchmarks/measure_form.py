@@ -112,6 +112,32 @@ def rested(app):
     return longest
 
 
+def use(viewer, form, drawn):
+    """Act, and print how long each action takes."""
+
+    def timed(name, act, rounds=ROUNDS):
+        taken = []
+        for k in range(rounds):
+            began, processor = time.perf_counter(), time.process_time()
+            act(k)
+            drawn()
+            taken.append((time.perf_counter() - began, time.process_time() - processor))
+        clock, own = zip(*taken, strict=True)
+        print(f"{name:38s} {statistics.median(clock):.3f} s, slowest {max(clock):.3f} s; "
+              f"processor {statistics.median(own):.3f} s", flush=True)  # fmt: skip
+
+    known = actions(viewer, form)
+    for name, act in known.items():
+        timed(name, act, 1 if "first" in name else ROUNDS)
+    with tempfile.TemporaryDirectory() as folder:
+        timed("export to CSV started", lambda k: form.write(Path(folder) / "a.csv"), 1)
+        timed("row clicked while it is written", known["row clicked: go there, light up"])
+        timed("sorted while it is written", known["sort by a column"])
+        print(f"the export {'goes on' if form.is_running else 'has ended'}")
+        while form.is_running:
+            drawn()
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--droplets", type=int, default=1_000_000)
@@ -153,27 +179,7 @@ def main():
     print(f"{'report shown':38s} {time.perf_counter() - began:.3f} s")
     print(f"{'held up longest while it rests':38s} {rested(app):.3f} s")
 
-    def timed(name, act, rounds=ROUNDS):
-        taken = []
-        for k in range(rounds):
-            began, processor = time.perf_counter(), time.process_time()
-            act(k)
-            drawn()
-            taken.append((time.perf_counter() - began, time.process_time() - processor))
-        clock, own = zip(*taken, strict=True)
-        print(f"{name:38s} {statistics.median(clock):.3f} s, slowest {max(clock):.3f} s; "
-              f"processor {statistics.median(own):.3f} s", flush=True)  # fmt: skip
-
-    known = actions(viewer, form)
-    for name, act in known.items():
-        timed(name, act, 1 if "first" in name else ROUNDS)
-    with tempfile.TemporaryDirectory() as folder:
-        timed("export to CSV started", lambda k: form.write(Path(folder) / "a.csv"), 1)
-        timed("row clicked while it is written", known["row clicked: go there, light up"])
-        timed("sorted while it is written", known["sort by a column"])
-        print(f"the export {'goes on' if form.is_running else 'has ended'}")
-        while form.is_running:
-            drawn()
+    use(viewer, form, drawn)
     viewer.close()
 
 
