@@ -76,7 +76,6 @@ def above_start(tmp_path, name, rows, columns, precision="bf16"):
 def test_wide_blocks_in_two_threads_take_little_and_height_takes_none(tmp_path):
     low = above_start(tmp_path, "low", 2, 16)
     high = above_start(tmp_path, "high", 6, 16)
-    print(low, high)
-    assert 0 < low < 400  # 380 to 430 alone; what threads leave behind depends on their timing
+    assert 0 < low < 400  # 280 and 340; what threads leave behind depends on their timing
     assert high < 400
     assert high < low + 100
