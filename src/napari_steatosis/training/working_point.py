@@ -123,7 +123,7 @@ def working_points(
     ...     for seed in (1, 2)
     ... )
     >>> (point,) = working_points(one, two, recall=0.9, draws=20)
-    >>> point.kind, 0 <= point.threshold.value < 0.9, point.note
+    >>> point.kind, 0 <= point.threshold.value < 1, point.note
     ('fat', True, '')
     """
     if scored.digest != chosen_on.digest:
