@@ -67,7 +67,7 @@ class Mask:
     @property
     def content(self) -> str:
         """SHA-256 of the pixels, whatever their place."""
-        return hashlib.sha256(self._bits).hexdigest()
+        return hashlib.sha256(self._bits.data).hexdigest()
 
     def on(self, region: Region, frame: Frame) -> NDArray[np.bool_]:
         """Sample the mask at the pixel centres of a region of another plane.

@@ -122,8 +122,10 @@ class TorchModel:
         return other
 
     def with_threshold(self, threshold: float) -> TorchModel:
-        """Return the model with another threshold: another digest, and no scores, which were of
-        the old one. `napari_steatosis.models.save_model` keeps it.
+        """Return the model with another threshold.
+
+        It has another digest, and no scores, which were of the old one.
+        `napari_steatosis.models.save_model` keeps it.
 
         Raises
         ------
