@@ -54,7 +54,7 @@ class TissueForm(Container):
         self.previews = 0
         self._job: Job | None = None
         self._previewing: Job | None = None
-        self._stale = False
+        self._stale = self._gone = False
         self._seen: tuple[Any, TissueView] | None = None
         self._typed = qdebounced(self.show_preview, timeout=TYPED_MS)
         self._moved = qdebounced(self._view_moved, timeout=MOVED_MS)
@@ -179,6 +179,8 @@ class TissueForm(Container):
 
     def show_preview(self) -> None:
         """Show what the settings find in the view, or on the whole slide seen from afar."""
+        if self._gone:  # a change from before the window was closed
+            return
         if self._previewing is not None or self._job is not None:
             self._stale = True
             return
@@ -321,6 +323,7 @@ class TissueForm(Container):
         show_error(text)
 
     def _closed(self, _: Any = None) -> None:
+        self._gone = True
         for event in (camera_of(self.viewer).events.center, camera_of(self.viewer).events.zoom):
             event.disconnect(self._moved_on)  # the camera outlives the fields
         for job in (self._job, self._previewing):
