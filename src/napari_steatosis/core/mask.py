@@ -85,7 +85,8 @@ class Mask:
         """
         rows, inside_rows = self._index(0, region.y, region.height, frame)
         columns, inside_columns = self._index(1, region.x, region.width, frame)
-        found = self._rows(int(rows[0]), int(rows[-1]) + 1)[np.ix_(rows - rows[0], columns)]
+        near = self._rows(int(rows[0]), int(rows[-1]) + 1)
+        found: NDArray[np.bool_] = near[np.ix_(rows - rows[0], columns)]
         return found & inside_rows[:, None] & inside_columns[None, :]
 
     def touches(self, region: Region, frame: Frame) -> bool:
