@@ -27,6 +27,7 @@ FURNITURE = {
     },
     "models": {
         "explain": "what an answer came from, whatever the architecture",
+        "map_check": "whether the map of what an answer came from can be believed",
         "reach": "what is measured of a network, whatever its architecture",
         "transfer": "what a network takes over from others, and which parts of it learn",
     },
@@ -35,6 +36,7 @@ FURNITURE = {
         "calibration": "from measured values to an expert's, fitted to many patients",
         "fibrosis": "measures a class map of collagen; the table is of those of fat",
         "patients": "of many slides: patients, visits and groups",
+        "zones": "of the regions around landmarks that a user drew, not of a slide by itself",
     },
 }
 """Plain file names that stand in no table, and why."""

@@ -62,7 +62,7 @@ class Mask:
         height, width = self.shape
         step = max(1, STRIP_PX // width)
         strips = (self._rows(y, min(y + step, height)) for y in range(0, height, step))
-        return sum(map(np.count_nonzero, strips)) * self.frame.um2_per_px / 1e6
+        return int(sum(map(np.count_nonzero, strips))) * self.frame.um2_per_px / 1e6
 
     @property
     def content(self) -> str:
