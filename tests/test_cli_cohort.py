@@ -17,7 +17,7 @@ import napari_steatosis as st
 @pytest.fixture(scope="module")
 def study(tmp_path_factory):
     folder = tmp_path_factory.mktemp("study")
-    for name, side in (("a", 400), ("b", 1000)):  # the second is not done when the first is
+    for name, side in (("a", 400), ("b", 2000)):  # the second is not done when the first is
         st.write(st.drawn_liver(side, side, seed=5, glass=False), folder / f"{name}.ome.zarr")
     (folder / "c.svs").write_text("this is no slide")
     (folder / "all.csv").write_text("path,patient\na.ome.zarr,P1\nb.ome.zarr,P2\nc.svs,P3\n")
