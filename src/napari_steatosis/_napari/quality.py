@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from ..core.slide import Slide
 
 WIDTH_PX = 390
+SHARP = 0.4
+"""Of a focus map, whose places are out of focus from 0.5 on: up to here it is clear."""
+
 COLOURS = {"good": "#6fbf73", "flagged": "#ff8a65", "not judged": "#9e9e9e"}
 
 
@@ -155,7 +158,9 @@ class QualityForm(Container):
             self.found = item
             self.table.show_aspects(item.aspects)
         elif self._image in self.viewer.layers:
-            layer = Layer.create(*heat_layer(item, self._image, self._slide))
+            data, options, kind = heat_layer(item, self._image, self._slide)
+            options["contrast_limits"] = (SHARP, 1.0)
+            layer = Layer.create(data, options, kind)
             self.layer = self.viewer.add_layer(layer)
 
     def _ended(self, outcome: Outcome) -> None:
