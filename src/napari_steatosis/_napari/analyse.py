@@ -17,7 +17,7 @@ from ..core.errors import BadValueError, SteatosisError
 from ..core.report import RESEARCH_USE
 from ..models import SHIPPED
 from .job import Job, Outcome
-from .layers import is_shown, prediction_over, shapes_among, slide_of, slides_among
+from .layers import is_shown, prediction_over, shapes_among, slide_of, slides_among, watch_layers
 from .model_field import ModelField
 from .panel import Panel, Rows
 from .pixel_size import PixelSize
@@ -132,9 +132,7 @@ class AnalyseForm(Container):
         self.save.tooltip = "HTML, JSON, CSV and GeoJSON (QuPath) into a folder"
 
     def _connect(self) -> None:
-        events = self.viewer.layers.events
-        for event in (events.inserted, events.removed, events.reordered, events.renamed):
-            event.connect(self._layers_changed)
+        watch_layers(self.viewer, self._layers_changed)
         self.slide.changed.connect(self._slide_changed)
         self.region.changed.connect(self._region_changed)
         self.run.changed.connect(self.start)
@@ -229,7 +227,7 @@ class AnalyseForm(Container):
             request = self.request()
             self._check_written()
         except SteatosisError as error:
-            self._complain(str(error))
+            self.panel.complain(str(error))
             return
         self.report, self.labels, self.tiles_done, self._shown_at = None, None, 0, 0.0
         self._image, self._focus = self.slide.value, Focus(request.slide)
@@ -361,17 +359,11 @@ class AnalyseForm(Container):
         self._rows.setEnabled(True)
         self._slide_changed()
         if outcome.error is not None:
-            self._complain(outcome.said)
+            self.panel.complain(outcome.said)
         elif outcome.status == "cancelled":
             self.panel.say(cancelled)
         else:
             self.panel.say(f"Done in {duration(time.monotonic() - self._began)}.")
-
-    def _complain(self, text: str) -> None:
-        from napari.utils.notifications import show_error
-
-        self.panel.warn(text)
-        show_error(text)
 
     # The report
 

@@ -23,7 +23,7 @@ from .annotation import (
     tile_of,
 )
 from .job import Job, Outcome
-from .layers import slide_of, slides_among
+from .layers import slide_of, slides_among, watch_layers
 from .model_field import ModelField
 from .panel import Panel, Rows
 from .part_fields import PartFields
@@ -116,9 +116,7 @@ class AnnotateForm(Container):
         self.save.tooltip = "The image, the mask and a row of manifest.csv; replaces its last save"
 
     def _connect(self) -> None:
-        events = self.viewer.layers.events
-        for event in (events.inserted, events.removed, events.reordered, events.renamed):
-            event.connect(self._layers_changed)
+        watch_layers(self.viewer, self._layers_changed)
         self.slide.changed.connect(self._slide_changed)
         self.folder.changed.connect(self.show_saved)
         self.new.changed.connect(self.start)
@@ -185,7 +183,7 @@ class AnnotateForm(Container):
             part = self.part.part(self.slide.value, slide)
             self._ground = ground_of(slide, part, float(self.resolution.value), names)
         except SteatosisError as error:
-            self._complain(str(error))
+            self.panel.complain(str(error))
             return
         self._image = self.slide.value
         model = None if self.begin_with.value == NOTHING else str(self.begin_with.value)
@@ -209,7 +207,7 @@ class AnnotateForm(Container):
         from napari.layers import Layer
 
         if self.labels.value is None or self.slide.value is None:
-            self._complain("Make an annotation first; its points lie on it.")
+            self.panel.complain("Make an annotation first; its points lie on it.")
             return
         ground = self.labels.value.metadata[KEY]
         layer = Layer.create(*points_layer(ground, self.slide.value))
@@ -226,7 +224,7 @@ class AnnotateForm(Container):
         try:
             steps = self._saving_steps()
         except SteatosisError as error:
-            self._complain(str(error))
+            self.panel.complain(str(error))
             return
         self._launch(steps, "Saving", self._saved)
 
@@ -265,7 +263,7 @@ class AnnotateForm(Container):
         try:
             rows = annotated_in(self.folder.value)
         except SteatosisError as error:
-            self._complain(str(error))
+            self.panel.complain(str(error))
             return
         for row in rows:
             name = row["path"].rpartition("/")[2]
@@ -299,13 +297,7 @@ class AnnotateForm(Container):
         self.show_saved()
         if outcome.error is not None:
             self.panel.say("")
-            self._complain(outcome.said)
-
-    def _complain(self, text: str) -> None:
-        from napari.utils.notifications import show_error
-
-        self.panel.warn(text)
-        show_error(text)
+            self.panel.complain(outcome.said)
 
     def _closed(self, _: Any = None) -> None:
         if self._job is not None:

@@ -116,7 +116,7 @@ class EvaluateForm(Container):
         try:
             data, asked = self.asked()
         except SteatosisError as error:
-            self._complain(str(error))
+            self.panel.complain(str(error))
             return
         folder = str(self.folder.value) if str(self.folder.line_edit.value).strip() else None
         size = float(self.pixel_size.value) or None
@@ -146,17 +146,11 @@ class EvaluateForm(Container):
         self.panel.end()
         if outcome.error is not None:
             self.panel.say("")
-            self._complain(outcome.said)
+            self.panel.complain(outcome.said)
         elif self.evaluation is not None:
             one = self.evaluation.models[0]
             took = duration(time.monotonic() - self._began)
             self.panel.say(f"{one.n} samples of {one.groups} patients, in {took}.")
-
-    def _complain(self, text: str) -> None:
-        from napari.utils.notifications import show_error
-
-        self.panel.warn(text)
-        show_error(text)
 
     def _closed(self, _: Any = None) -> None:
         if self._job is not None:

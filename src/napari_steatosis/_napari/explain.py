@@ -17,7 +17,7 @@ from ..core.report import RESEARCH_USE
 from ..models import SHIPPED
 from .heat_layers import heat_layer
 from .job import Job, Outcome
-from .layers import slide_of, slides_among
+from .layers import slide_of, slides_among, watch_layers
 from .model_field import CHOOSE, ModelField
 from .panel import Panel, Rows
 from .part_fields import Part, PartFields
@@ -101,9 +101,7 @@ class ExplainForm(Container):
         )
 
     def _connect(self) -> None:
-        events = self.viewer.layers.events
-        for event in (events.inserted, events.removed, events.reordered, events.renamed):
-            event.connect(self._layers_changed)
+        watch_layers(self.viewer, self._layers_changed)
         self.slide.changed.connect(self._slide_changed)
         self.model.changed.connect(self._model_changed)
         self.method.changed.connect(self._method_changed)
@@ -151,7 +149,7 @@ class ExplainForm(Container):
         self.panel.say("")
         self.run.enabled = bool(self.method.value)
         if outcome.error is not None:
-            self._complain(outcome.said)
+            self.panel.complain(outcome.said)
         self._model_changed()  # another may have been chosen meanwhile
 
     # A map
@@ -169,7 +167,7 @@ class ExplainForm(Container):
             slide = slide_of(self.slide.value, self._size.um)
             part = self.part.part(self.slide.value, slide)
         except SteatosisError as error:
-            self._complain(str(error))
+            self.panel.complain(str(error))
             return
         how = {"target": str(self.target.value), "method": str(self.method.value)}
         self._image, self._slide, self._began = self.slide.value, slide, time.monotonic()
@@ -210,18 +208,12 @@ class ExplainForm(Container):
         self.panel.end()
         if outcome.error is not None:
             self.panel.say("")
-            self._complain(outcome.said)
+            self.panel.complain(outcome.said)
         elif outcome.status == "cancelled":
             self.panel.say("Stopped.")
         else:
             done = f"Done in {duration(time.monotonic() - self._began)}."
             self.panel.say("\n".join([done, *self._found]))
-
-    def _complain(self, text: str) -> None:
-        from napari.utils.notifications import show_error
-
-        self.panel.warn(text)
-        show_error(text)
 
     def _closed(self, _: Any = None) -> None:
         for job in (self._job, self._asking):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,8 @@ from ..core.errors import BadValueError
 if TYPE_CHECKING:
     import napari.layers
     from napari.utils import DirectLabelColormap
+
+    import napari
 
     from ..core.geometry import Frame, Region
     from ..core.label_image import LabelImage
@@ -31,6 +33,13 @@ EDITABLE_PX = 16_000_000
 WIDEST_CHUNK_PX = 4096
 UNLISTED = (0.6, 0.6, 0.6, 1.0)
 """Colour of labels that have neither a colour nor properties, beside those that do."""
+
+
+def watch_layers(viewer: napari.Viewer, changed: Callable[..., object]) -> None:
+    """Call `changed` whenever a layer comes, goes, moves or is given another name."""
+    events = viewer.layers.events
+    for event in (events.inserted, events.removed, events.reordered, events.renamed):
+        event.connect(changed)
 
 
 def slide_layer(slide: Slide, name: str | None = None) -> LayerTuple:

@@ -20,7 +20,7 @@ from .droplet_overlay import Droplets
 from .finding_fields import FindingFields
 from .histogram import diameter_of
 from .job import Job, Outcome
-from .layers import shapes_among
+from .layers import shapes_among, watch_layers
 from .map_buttons import MapButtons
 from .measure_tabs import MeasureTabs
 from .measuring import Measured, Wanted, measuring, saving
@@ -121,9 +121,7 @@ class MeasureForm(Container):
         self.save.tooltip = "CSV, GeoJSON (QuPath), HTML, JSON or Parquet, by the suffix"
 
     def _connect(self) -> None:
-        events = self.viewer.layers.events
-        for event in (events.inserted, events.removed, events.reordered, events.renamed):
-            event.connect(self._layers_changed)
+        watch_layers(self.viewer, self._layers_changed)
         self.labels.changed.connect(self._labels_changed)
         self.run.changed.connect(self.start)
         self.cancel.changed.connect(self.stop)
@@ -211,7 +209,7 @@ class MeasureForm(Container):
         try:
             wanted = self.wanted()
         except SteatosisError as error:
-            self._complain(str(error))
+            self.panel.complain(str(error))
             return
         self._forget()
         self._launch(measuring(wanted), self._take)
@@ -232,7 +230,7 @@ class MeasureForm(Container):
             self.panel.end()
             self._set_busy(False)
             if outcome.error is not None:
-                self._complain(outcome.said)
+                self.panel.complain(outcome.said)
             elif outcome.status == "cancelled" or self._result is None:
                 self.panel.say("Stopped.")
             else:
@@ -371,12 +369,6 @@ class MeasureForm(Container):
 
     def _say_saved(self, files: list[Path]) -> None:
         self.panel.say("Saved " + ", ".join(file.name for file in files) + ".")
-
-    def _complain(self, text: str) -> None:
-        from napari.utils.notifications import show_error
-
-        self.panel.warn(text)
-        show_error(text)
 
     def _closed(self, _: Any = None) -> None:
         if self._job is not None:

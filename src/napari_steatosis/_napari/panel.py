@@ -118,6 +118,13 @@ class Panel(QWidget):
         self.flags.setText(text)
         self.flags.show()
 
+    def complain(self, text: str) -> None:
+        """Show what went wrong, here and in napari's notifications."""
+        from napari.utils.notifications import show_error
+
+        self.warn(text)
+        show_error(text)
+
     def show_progress(self, progress: Progress) -> None:
         """Show how far the run is and how long it takes."""
         self.bar.setRange(0, progress.total)

@@ -16,7 +16,7 @@ from ..core.errors import SteatosisError
 from ..core.report import RESEARCH_USE
 from .heat_layers import heat_layer
 from .job import Job, Outcome
-from .layers import slide_of, slides_among
+from .layers import slide_of, slides_among, watch_layers
 from .panel import Panel, Rows
 from .pixel_size import PixelSize
 from .results import UNITS, number, words
@@ -90,9 +90,7 @@ class QualityForm(Container):
         )
 
     def _connect(self) -> None:
-        events = self.viewer.layers.events
-        for event in (events.inserted, events.removed, events.reordered, events.renamed):
-            event.connect(self._layers_changed)
+        watch_layers(self.viewer, self._layers_changed)
         self.slide.changed.connect(self._slide_changed)
         self.judge.changed.connect(lambda: self.start(judging, "Judging"))
         self.focus.changed.connect(lambda: self.start(mapping, "Looking at the focus"))
@@ -126,7 +124,7 @@ class QualityForm(Container):
             slide = slide_of(self.slide.value, self._size.um)
             tissue = tissue_in(self.tissue.value, self.slide.value, slide)
         except SteatosisError as error:
-            self._complain(str(error))
+            self.panel.complain(str(error))
             return
         self._image, self._slide, self._began = self.slide.value, slide, time.monotonic()
         self.panel.begin()
@@ -169,17 +167,11 @@ class QualityForm(Container):
         self.panel.end()
         if outcome.error is not None:
             self.panel.say("")
-            self._complain(outcome.said)
+            self.panel.complain(outcome.said)
         elif outcome.status == "cancelled":
             self.panel.say("Stopped.")
         else:
             self.panel.say(f"Done in {duration(time.monotonic() - self._began)}.")
-
-    def _complain(self, text: str) -> None:
-        from napari.utils.notifications import show_error
-
-        self.panel.warn(text)
-        show_error(text)
 
     def _closed(self, _: Any = None) -> None:
         if self._job is not None:

@@ -16,7 +16,7 @@ from ..core.report import RESEARCH_USE
 from ..core.stain import StainTransform
 from ..imaging.stain import STAINS
 from .job import Job, Outcome
-from .layers import slide_of, slides_among
+from .layers import slide_of, slides_among, watch_layers
 from .panel import Panel, Rows
 from .pixel_size import PixelSize
 from .save import SUFFIXES
@@ -114,9 +114,7 @@ class StainForm(Container):
         self.save_reference.tooltip = "Keep the chosen reference, to map other slides to it"
 
     def _connect(self) -> None:
-        events = self.viewer.layers.events
-        for event in (events.inserted, events.removed, events.reordered, events.renamed):
-            event.connect(self._layers_changed)
+        watch_layers(self.viewer, self._layers_changed)
         self.slide.changed.connect(self._slide_changed)
         self.reference.changed.connect(self._reference_changed)
         for field in (self.pixel_size, self.method, self.part, self.preview):

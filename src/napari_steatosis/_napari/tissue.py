@@ -11,7 +11,7 @@ from superqt.utils import qdebounced
 
 from ..core.errors import SteatosisError
 from .job import Job, Outcome
-from .layers import shapes_among, slide_of, slides_among
+from .layers import shapes_among, slide_of, slides_among, watch_layers
 from .panel import MIND, Rows, wrapped_label
 from .results import number
 from .tissue_layers import BRUSH_PX, PREVIEW, area_mm2, tissue_layer
@@ -112,9 +112,7 @@ class TissueForm(Container):
         self.run.tooltip = "Find the tissue of the whole slide, as labels that can be painted on"
 
     def _connect(self) -> None:
-        events = self.viewer.layers.events
-        for event in (events.inserted, events.removed, events.reordered, events.renamed):
-            event.connect(self._layers_changed)
+        watch_layers(self.viewer, self._layers_changed)
         for field in (self.sensitivity, self.droplet, self.lumen):
             field.changed.connect(self._rule_changed)
         self.slide.changed.connect(self._rule_changed)

@@ -157,7 +157,7 @@ class TrainForm(Container):
         try:
             asked = self.asked()
         except SteatosisError as error:
-            self._complain(str(error))
+            self.panel.complain(str(error))
             return
         self.trained, self._steps, self._per_epoch, self._epoch = None, 0, 0, 0
         self._began, self._shown_at, self._leaving = time.monotonic(), 0.0, False
@@ -253,15 +253,9 @@ class TrainForm(Container):
             )
         elif outcome.error is not None:
             self.panel.say("")
-            self._complain(outcome.said)
+            self.panel.complain(outcome.said)
         else:
             self.panel.say("Stopped. Train with the same fields to go on from there.")
-
-    def _complain(self, text: str) -> None:
-        from napari.utils.notifications import show_error
-
-        self.panel.warn(text)
-        show_error(text)
 
     def _closed(self, _: Any = None) -> None:
         ANNOTATED.added.disconnect(self._annotated, missing_ok=True)

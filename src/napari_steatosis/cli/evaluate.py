@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from ..training.compare import Compared
     from ..training.evaluation import Scores
-    from ..training.variance import Analysis
+    from ..training.variance import Analysis, Over
     from ..training.working_point import WorkingPoint
 
 
@@ -63,7 +63,8 @@ def evaluate(
     *names, place = given
     if anova is not None and len(names) < 2:
         raise BadValueError(f"--anova compares models, but there is {names[0]!r} only. Name more.")
-    asked = Questions(split, draws, recall, recall_on, anova, examples)  # type: ignore[arg-type]
+    over = cast("Over | None", anova)  # any other text is refused by Questions, with its choices
+    asked = Questions(split, draws, recall, recall_on, over, examples)
     data = open_dataset(place, um_per_px=mpp)
     with bars() as progress:
         task = progress.add_task("Models", total=len(names))
