@@ -8,11 +8,14 @@ import threading
 import traceback
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from ..core.errors import SteatosisError
 from .mesa import keep_triton_out
 from .warm_up import wait_for_warm_up
+
+if TYPE_CHECKING:
+    from qtpy.QtWidgets import QWidget
 
 log = logging.getLogger(__name__)
 
@@ -186,3 +189,58 @@ class Job:
             self._bar.close()
         if not self._abandoned:
             self._on_end(self._outcome)
+
+
+class JobSlot:
+    """Room for one job of a form: it ends with the form, or when another takes its place.
+
+    Parameters
+    ----------
+    form : QWidget
+        When it is destroyed, the job is abandoned.
+    """
+
+    def __init__(self, form: QWidget) -> None:
+        self._job: Job | None = None
+        form.destroyed.connect(self._closed)
+
+    @property
+    def is_taken(self) -> bool:
+        """Whether a job is under way."""
+        return self._job is not None
+
+    def start(
+        self,
+        steps: Steps,
+        text: str,
+        *,
+        on_item: Callable[[Any], None],
+        on_end: Callable[[Outcome], None],
+    ) -> None:
+        """Begin a job, with the arguments of `Job`, in place of one that is under way."""
+        self.abandon()
+
+        def ended(outcome: Outcome) -> None:
+            self._job = None
+            on_end(outcome)
+
+        self._job = Job(steps, text, on_item=on_item, on_end=ended)
+
+    def cancel(self) -> None:
+        """Ask the job to stop after its current step."""
+        if self._job is not None:
+            self._job.cancel()
+
+    def show(self, done: int, total: int) -> None:
+        """Move the bar of the job in the activity dock."""
+        if self._job is not None:
+            self._job.show(done, total)
+
+    def abandon(self) -> None:
+        """Stop the job, and hear no more of it."""
+        if self._job is not None:
+            self._job.abandon()
+        self._job = None
+
+    def _closed(self, _: Any = None) -> None:
+        self.abandon()

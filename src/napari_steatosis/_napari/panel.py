@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from magicgui.widgets import Container
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QProgressBar, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QProgressBar,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
 
 from ..core.duration import duration
 from .results import ResultTable, number
@@ -50,9 +59,15 @@ class Rows(QWidget):
 
 
 class Panel(QWidget):
-    """Bar, status line, flags and result table."""
+    """Bar, status line, flags and result table.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    with_table : bool
+        Whether there is a table; without one it takes no more height than its lines need.
+    """
+
+    def __init__(self, *, with_table: bool = True) -> None:
         super().__init__()
         self._stage = ""
         self.bar = QProgressBar()
@@ -69,12 +84,16 @@ class Panel(QWidget):
         for widget in (self.plan, self.bar, self.status, self.flags):
             layout.addWidget(widget)
         layout.addWidget(self.table, 1)
+        if not with_table:
+            self.table.hide()
+            self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
         self.end()
 
-    def begin(self) -> None:
-        """Show that a run has begun, and clear what the last one left."""
-        self.table.show_report(None)
-        self.flags.hide()
+    def begin(self, *, anew: bool = True) -> None:
+        """Show that a run has begun; `anew`, what the last one left is cleared."""
+        if anew:
+            self.table.show_report(None)
+            self.flags.hide()
         self.plan.hide()
         self.bar.setRange(0, 1)  # an animated bar would have the whole canvas drawn all the time
         self.bar.setValue(0)
@@ -88,6 +107,19 @@ class Panel(QWidget):
         """Show that a step without tiles has begun."""
         self._stage = text
         self.say(f"{text}…")
+
+    def show_step(self, item: Any) -> float | None:
+        """Show an item of a job that says how far it is; return how far, None for other items."""
+        from ..pipelines._events import Share, Stage
+
+        if isinstance(item, Stage):
+            self.begin_stage(item.text)
+            return 0.0
+        if not isinstance(item, float | Share):
+            return None
+        share = item if isinstance(item, float) else item.done
+        self.show_share(share)
+        return share
 
     def show_share(self, done: float) -> None:
         """Show how far that step is."""
@@ -140,6 +172,13 @@ class Panel(QWidget):
         if report.flags:
             self.warn("\n".join(f"• {flag}" for flag in report.flags).replace("mm^2", "mm²"))
         self.table.show_report(report)
+
+
+def across(*buttons: Widget) -> QWidget:
+    """Return buttons in one row."""
+    row = Container(widgets=buttons, layout="horizontal", labels=False)
+    row.margins = (0, 0, 0, 0)
+    return row.native
 
 
 def wrapped_label() -> QLabel:

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from magicgui.widgets import ComboBox, Container, PushButton
+from magicgui.widgets import PushButton
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QColor
-from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QLabel, QTableWidget, QTableWidgetItem
+from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem
 
-from ..core.duration import duration
-from ..core.errors import SteatosisError
-from ..core.report import RESEARCH_USE
+from .form import Form
 from .heat_layers import heat_layer
-from .job import Job, Outcome
-from .layers import slide_of, slides_among, watch_layers
-from .panel import Panel, Rows
-from .pixel_size import PixelSize
+from .job import Steps
+from .layers import watch_layers
+from .panel import across
 from .results import UNITS, number, words
+from .slide_field import SlideField
 from .tissue_layers import tissue_field, tissue_in
 
 if TYPE_CHECKING:
@@ -30,14 +27,13 @@ if TYPE_CHECKING:
     from ..core.quality import Aspect, SlideQuality
     from ..core.slide import Slide
 
-WIDTH_PX = 390
 SHARP = 0.4
 """Of a focus map, whose places are out of focus from 0.5 on: up to here it is clear."""
 
 COLOURS = {"good": "#6fbf73", "flagged": "#ff8a65", "not judged": "#9e9e9e"}
 
 
-class QualityForm(Container):
+class QualityForm(Form):
     """Judge whether a slide is fit to be measured, and show where it is out of focus.
 
     Parameters
@@ -49,134 +45,60 @@ class QualityForm(Container):
     title = "Quality of a slide"
 
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
-        super().__init__(labels=False)
-        self.viewer = napari_viewer
+        super().__init__(napari_viewer)
         self.found: SlideQuality | None = None
         self.layer: napari.layers.Image | None = None
-        self._job: Job | None = None
         self._build()
-        self._connect()
+        watch_layers(self.viewer, self._layers_changed)
+        self.judge.changed.connect(self.start_judging)
+        self.focus.changed.connect(self.start_mapping)
         self._layers_changed()
 
     def _build(self) -> None:
-        self.slide = ComboBox(label="Slide", choices=self._slides, nullable=True)
-        self._size = PixelSize()
-        self.pixel_size = self._size.field
+        self._which = SlideField(self.viewer, self._rows)
+        self.slide, self.pixel_size = self._which.slide, self._which.pixel_size
         self.tissue = tissue_field(self.viewer)
-        self.judge = PushButton(text="Judge")
-        self.focus = PushButton(text="Focus map")
-        self.cancel = PushButton(text="Cancel", enabled=False)
-        self._rows = Rows()
-        self._rows.add(self.slide)
-        self._rows.add(self.pixel_size, self._size.source)
         self._rows.add(self.tissue)
-        self.panel = Panel()
-        self.panel.table.hide()
+        self.judge, self.focus = PushButton(text="Judge"), PushButton(text="Focus map")
+        self._starts = (self.judge, self.focus)
         self.table = AspectTable()
-        buttons = Container(
-            widgets=[self.judge, self.focus, self.cancel], layout="horizontal", labels=False
-        )
-        buttons.margins = (0, 0, 0, 0)
-        layout = self.native.layout()
-        for part in (self._rows, buttons.native, self.panel):
-            layout.addWidget(part)
-        layout.addWidget(self.table, 1)
-        layout.addWidget(QLabel(RESEARCH_USE))
-        self.native.setMinimumWidth(WIDTH_PX)
+        buttons = across(*self._starts, self.cancel)
+        self._lay_out(self._rows, buttons, self.panel, self.table, growing=self.table)
         self.judge.tooltip = "Focus, folds, bubbles, ink, light and stain, from a sample"
         self.focus.tooltip = (
             "Look at the focus all over the tissue: clear where it is sharp, bright where it is "
             "not. Reads the slide at about 0.5 µm per pixel"
         )
 
-    def _connect(self) -> None:
-        watch_layers(self.viewer, self._layers_changed)
-        self.slide.changed.connect(self._slide_changed)
-        self.judge.changed.connect(lambda: self.start(judging, "Judging"))
-        self.focus.changed.connect(lambda: self.start(mapping, "Looking at the focus"))
-        self.cancel.changed.connect(self.stop)
-        self.native.destroyed.connect(self._closed)
-
-    def _slides(self, _: Any = None) -> list[tuple[str, Any]]:
-        return slides_among(self.viewer.layers)
-
     def _layers_changed(self, _: Any = None) -> None:
-        self.slide.reset_choices()
+        self._which.refresh()
         self.tissue.reset_choices()
-        if self.slide.value is None and (slides := self._slides()):
-            self.slide.value = slides[-1][1]
-        self._slide_changed()
 
-    def _slide_changed(self, _: Any = None) -> None:
-        slide = None if self.slide.value is None else self.slide.value.metadata.get("slide")
-        self._size.show(slide)
+    def _asked(self) -> tuple[Slide, Mask | None]:
+        slide = self._which.chosen()
+        self._image, self._slide = self._which.layer, slide
+        return slide, tissue_in(self.tissue.value, self._image, slide)
 
-    @property
-    def is_busy(self) -> bool:
-        """Whether a slide is being looked at."""
-        return self._job is not None
+    def start_judging(self) -> None:
+        """Judge the slide."""
+        self.launch(lambda: judging(*self._asked()), then=self._judged, stage="Judging")
 
-    def start(self, steps: Callable[[Slide, Mask | None], Steps], stage: str) -> None:
-        """Look at the slide as `judging` or `mapping` does."""
-        if self.is_busy:
-            return
-        try:
-            slide = slide_of(self.slide.value, self._size.um)
-            tissue = tissue_in(self.tissue.value, self.slide.value, slide)
-        except SteatosisError as error:
-            self.panel.complain(str(error))
-            return
-        self._image, self._slide, self._began = self.slide.value, slide, time.monotonic()
-        self.panel.begin()
-        self.panel.begin_stage(stage)
-        self._set_running(True)
-        self._job = Job(
-            steps(slide, tissue), self.title, on_item=self._happened, on_end=self._ended
-        )
+    def start_mapping(self) -> None:
+        """Look at the focus all over the tissue."""
+        stage = "Looking at the focus"
+        self.launch(lambda: mapping(*self._asked()), then=self._mapped, stage=stage)
 
-    def stop(self) -> None:
-        """End it after the row at work; nothing is shown then."""
-        if self._job is not None:
-            self._job.cancel()
-            self.cancel.enabled = False
+    def _judged(self, found: SlideQuality) -> None:
+        self.found = found
+        self.table.show_aspects(found.aspects)
 
-    def _set_running(self, running: bool) -> None:
-        self.judge.enabled = self.focus.enabled = not running
-        self.cancel.enabled = running
-        self._rows.setEnabled(not running)
-
-    def _happened(self, item: float | SlideQuality | HeatMap) -> None:
+    def _mapped(self, heat: HeatMap) -> None:
         from napari.layers import Layer
 
-        from ..core.quality import SlideQuality
-
-        if isinstance(item, float):
-            self.panel.show_share(item)
-        elif isinstance(item, SlideQuality):
-            self.found = item
-            self.table.show_aspects(item.aspects)
-        elif self._image in self.viewer.layers:
-            data, options, kind = heat_layer(item, self._image, self._slide)
+        if self._image in self.viewer.layers:
+            data, options, kind = heat_layer(heat, self._image, self._slide)
             options["contrast_limits"] = (SHARP, 1.0)
-            layer = Layer.create(data, options, kind)
-            self.layer = self.viewer.add_layer(layer)
-
-    def _ended(self, outcome: Outcome) -> None:
-        self._job = None
-        self._set_running(False)
-        self.panel.end()
-        if outcome.error is not None:
-            self.panel.say("")
-            self.panel.complain(outcome.said)
-        elif outcome.status == "cancelled":
-            self.panel.say("Stopped.")
-        else:
-            self.panel.say(f"Done in {duration(time.monotonic() - self._began)}.")
-
-    def _closed(self, _: Any = None) -> None:
-        if self._job is not None:
-            self._job.abandon()
-        self._job = None
+            self.layer = self.viewer.add_layer(Layer.create(data, options, kind))
 
 
 class AspectTable(QTableWidget):
@@ -210,9 +132,6 @@ def figure(aspect: Aspect) -> str:
     if aspect.value is None:
         return ""
     return f"{number(aspect.value)} {UNITS.get(aspect.unit, aspect.unit)}"
-
-
-Steps = Callable[[Callable[[], bool]], Iterator[Any]]
 
 
 def judging(slide: Slide, tissue: Mask | None) -> Steps:
