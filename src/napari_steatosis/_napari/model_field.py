@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from magicgui.widgets import ComboBox
-from qtpy.QtWidgets import QFileDialog
+from qtpy.QtWidgets import QComboBox, QFileDialog
 
 from .recent import TRAINED
 
@@ -21,21 +21,35 @@ class ModelField(ComboBox):
     ----------
     known : sequence of str
         What is always offered, the first by default.
+    typed : bool
+        Whether another name may be typed, too.
     **options
         Of the widget (``label``).
     """
 
-    def __init__(self, known: Sequence[str], **options: Any) -> None:
+    def __init__(self, known: Sequence[str], *, typed: bool = False, **options: Any) -> None:
         self._known, self._own = list(known), [*TRAINED.folders]
         super().__init__(choices=self._all(), **options)
+        if typed:
+            self.native.setEditable(True)
+            self.native.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
+            self.native.lineEdit().editingFinished.connect(self.take_typed)
         self.changed.connect(self._asked)
         TRAINED.added.connect(self._trained)
         self.native.destroyed.connect(self._gone)
 
     def offer(self, folder: str | Path) -> None:
-        """Add the folder of a model, and choose it."""
+        """Add a name or the folder of a model, and choose it."""
         self._trained(str(folder))
         self.value = str(folder)
+
+    def take_typed(self) -> None:
+        """Choose what was typed; a button need not take the focus from the field."""
+        text = self.native.currentText().strip()
+        if text in ("", CHOOSE):
+            self.native.setEditText(str(self.value))
+        elif text != self.value:
+            self.offer(text)
 
     def _all(self) -> list[str]:
         return [*self._known, *self._own, CHOOSE]

@@ -13,6 +13,7 @@ from ..core.duration import duration
 from ..core.errors import BadValueError, SteatosisError
 from ..core.report import RESEARCH_USE
 from ..models import MODELS, SHIPPED
+from ..models._names import EXAMPLES, PARTS
 from .curves import Curves
 from .job import Job, Outcome
 from .model_field import CHOOSE, ModelField
@@ -63,8 +64,9 @@ class TrainForm(Container):
 
     def _build(self) -> None:
         self.data = FileEdit(label="Data", mode="d", nullable=True, value=None)
-        networks = [name for name in MODELS if name not in WITHOUT_TRAINING]
-        self.architecture = ModelField([*SHIPPED, *networks], label="Begin with")
+        networks = [name for name in MODELS if name not in (*WITHOUT_TRAINING, *PARTS)]
+        offered = [*SHIPPED, *networks, *EXAMPLES]
+        self.architecture = ModelField(offered, typed=True, label="Begin with")
         self.recipe = ComboBox(label="Recipe", choices=[OWN, PUBLISHED])
         self.judged_on = ComboBox(label="Judge on", choices=[AUTO, IMAGES, NOTHING])
         self.epochs = SpinBox(label="Epochs", min=0, max=10_000, value=0)
@@ -110,7 +112,8 @@ class TrainForm(Container):
             "What Annotate saved, or images with masks, class folders, a manifest (CSV)"
         )
         self.architecture.tooltip = (
-            "A model to go on from, which needs the same classes, or a network that begins anew"
+            "A model to go on from, which needs the same classes, or a network that begins anew. "
+            "Any network of the libraries can be typed: smp:ARCHITECTURE/ENCODER, timm:NAME"
         )
         self.judged_on.tooltip = (
             "Which samples decide what weights are best: an official set where there is one, else "
@@ -135,6 +138,7 @@ class TrainForm(Container):
         for field, what in ((self.data, "Data"), (self.folder, "Model folder")):
             if field.value is None or not str(field.line_edit.value).strip():
                 raise BadValueError(f"Choose a folder under {what!r}.")
+        self.architecture.take_typed()
         begin = str(self.architecture.value)
         how: dict[str, Any] = {"seed": int(self.seed.value)}
         if self.recipe.value == PUBLISHED and begin != CHOOSE:
