@@ -65,10 +65,13 @@ NETWORKS: dict[str, tuple[str, dict[str, Any]]] = {
     "smp manet, resnet18": of_smp("manet"),
     "smp linknet, resnet18": of_smp("linknet"),
     "smp fpn, resnet18": of_smp("fpn"),
+    "smp deeplabv3, resnet18": of_smp("deeplabv3"),
     "smp deeplabv3plus, resnet18": of_smp("deeplabv3plus"),
+    "smp pan, resnet18": of_smp("pan"),
     "smp pspnet, resnet18": of_smp("pspnet"),
     "smp upernet, resnet18": of_smp("upernet"),
     "smp unet, convformer_s18": of_smp("unet", "tu-convformer_s18"),
+    "smp unet, caformer_s18": of_smp("unet", "tu-caformer_s18"),
     "smp dpt, vit_tiny": of_smp("dpt", "tu-vit_tiny_patch16_224", dynamic_img_size=True),
 }
 """Name to a row of MODELS and its arguments. ``classical`` is the only one without a network."""

@@ -12,8 +12,8 @@ import pytest
 from typer.testing import CliRunner
 
 from napari_steatosis.cli import app
-from napari_steatosis.core.errors import BadValueError
-from napari_steatosis.models import load_model
+from napari_steatosis.core.errors import BadValueError, UnknownNameError
+from napari_steatosis.models import MODELS, load_model
 
 pytest.importorskip("torch")
 
@@ -27,6 +27,17 @@ def run(*words: object) -> str:
 
 def test_without_a_word_the_shipped_models_are_listed() -> None:
     assert "steatosis-he " in run()
+
+
+def test_names_to_train_are_listed_and_found_by_a_word() -> None:
+    told = run("names").splitlines()
+    assert [line.partition(":")[0] for line in told] == list(MODELS)
+    assert "smp:ARCHITECTURE/ENCODER  as smp:unet/resnet34, smp:deeplabv3plus/tu-" in "\n".join(
+        told
+    )
+    assert run("names", "deeplab") == "smp:deeplabv3/ENCODER\nsmp:deeplabv3plus/ENCODER\n"
+    with pytest.raises(UnknownNameError, match="No network has 'nosuch'"):
+        run("names", "nosuch")
 
 
 def test_an_exported_model_runs_in_another_process_and_folder(tmp_path: Path, monkeypatch) -> None:

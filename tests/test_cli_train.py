@@ -10,7 +10,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from napari_steatosis.cli import app
-from napari_steatosis.core.errors import BadValueError
+from napari_steatosis.core.errors import BadValueError, UnknownNameError
 from napari_steatosis.models import load_model
 from napari_steatosis.training.tiles import drawn_tiles
 
@@ -44,6 +44,19 @@ def test_a_folder_becomes_a_model(folder: Path, tmp_path: Path):
     model = load_model(tmp_path / "mine", device="cpu")
     assert model.spec.name == "mine"
     assert model.digest[:12] in done.output
+
+
+def test_a_network_of_a_library_is_named(folder: Path, tmp_path: Path):
+    small = ["--set", 'parameters={"encoder_depth": 3, "decoder_channels": [32, 16, 8]}']
+    asked = ["train", "smp:unet/resnet18", str(folder), "--out", str(tmp_path / "mine")]
+    done = CliRunner().invoke(app, [*asked, *QUICK, *small], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    spec = load_model(tmp_path / "mine", device="cpu").spec
+    assert (spec.architecture, spec.parameters["encoder"]) == ("smp", "resnet18")
+    asked[1] = "smp:unet/resnet19"
+    with pytest.raises(UnknownNameError, match="Did you mean 'resnet18'"):
+        CliRunner().invoke(app, [*asked[:-1], str(tmp_path / "no"), *QUICK], catch_exceptions=False)
+    assert not (tmp_path / "no").exists()
 
 
 def test_a_setting_that_is_none_is_refused(folder: Path, tmp_path: Path):

@@ -100,6 +100,25 @@ def test_the_fields_become_arguments(form, tiles, tmp_path):
     assert held is None
 
 
+def test_a_network_of_a_library_is_typed(form, tiles, tmp_path):
+    form.data.value, form.folder.value = tiles, tmp_path / "mine"
+    assert {"smp:unet/resnet34", "timm:caformer_s18"} < set(form.architecture.choices)
+    form.architecture.native.setEditText(" smp:fpn/tu-convnext_atto ")
+    assert form.asked().architecture == "smp:fpn/tu-convnext_atto"
+    form.architecture.native.setEditText("")
+    assert form.asked().architecture == "smp:fpn/tu-convnext_atto"
+    assert form.architecture.native.currentText() == "smp:fpn/tu-convnext_atto"
+
+
+def test_a_name_that_no_library_has_is_said(form, tiles, tmp_path, qtbot):
+    form.data.value, form.folder.value = tiles, tmp_path / "mine"
+    form.architecture.native.setEditText("smp:unett/resnet34")
+    form.start()
+    qtbot.waitUntil(lambda: not form.is_running, timeout=WAIT_MS)
+    assert "Did you mean 'unet'" in form.panel.flags.text()
+    assert not (tmp_path / "mine" / "model.json").exists()
+
+
 def test_a_trained_model_is_offered_by_fields_that_are_open(qtbot, monkeypatch, tmp_path):
     monkeypatch.setattr(TRAINED, "folders", [])
     field = ModelField(["steatosis-he"], label="Model")

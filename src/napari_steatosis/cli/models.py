@@ -7,12 +7,15 @@ from typing import Annotated
 
 import typer
 
-models = typer.Typer(help="List the shipped models, or export one.", invoke_without_command=True)
+models = typer.Typer(
+    help="List the shipped models, export one, or look for networks to train.",
+    invoke_without_command=True,
+)
 
 
 @models.callback()
 def listed(context: typer.Context) -> None:
-    """List the shipped models, or export one."""
+    """List the shipped models, export one, or look for networks to train."""
     from ..models import SHIPPED, load_model
 
     if context.invoked_subcommand is not None:
@@ -21,6 +24,30 @@ def listed(context: typer.Context) -> None:
         model = load_model(name, device="cpu")
         typer.echo(f"{name:<22} {model.spec.um_per_px} um/px  {model.digest[:12]}")
         typer.echo(f"  {model.spec.training_data}\n  {model.spec.licence}")
+
+
+@models.command()
+def names(
+    word: Annotated[str, typer.Argument(help="Part of a name: convnext, deeplab.")] = "",
+) -> None:
+    """List what train takes by name, of all libraries; with a word, the names that hold it."""
+    from ..core.errors import UnknownNameError
+    from ..models import MODELS
+    from ..models._names import EXAMPLES, PARTS, names_with
+
+    if word:
+        found = names_with(word)
+        if not found:
+            raise UnknownNameError(f"No network has {word!r} in its name.")
+        typer.echo("\n".join(found))
+        return
+    for row in MODELS:
+        if row in PARTS:
+            like = ", ".join(one for one in EXAMPLES if one.startswith(row))
+            asked = "/".join(part.upper() for part in PARTS[row])
+            typer.echo(f"{row}:{asked}  as {like}")
+        else:
+            typer.echo(row)
 
 
 @models.command()

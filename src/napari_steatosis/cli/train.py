@@ -22,7 +22,11 @@ SPLITS = ("auto", "patient", "official", "image")
 
 def train(
     architecture: Annotated[
-        str, typer.Argument(help="Architecture, or a model to go on from (name or folder).")
+        str,
+        typer.Argument(
+            help="Architecture (droplet-net, smp:unet/resnet34, timm:caformer_s18 ...), or a model "
+            "to go on from (name or folder)."
+        ),
     ],
     data: Annotated[Path, typer.Argument(help="Folder, zip file or manifest (CSV) of samples.")],
     out: Annotated[Path, typer.Option(help="Folder for the model.")],

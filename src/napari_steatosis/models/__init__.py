@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..core.errors import BadValueError, ModelFileError, UnknownNameError
 from ..core.table import Table
+from ._names import read_name
 
 if TYPE_CHECKING:
     from torch import nn
@@ -96,7 +97,8 @@ def build(architecture: str, /, **parameters: Any) -> nn.Module:
     Parameters
     ----------
     architecture : str
-        Row of `MODELS`.
+        Row of `MODELS`; of ``smp`` and ``timm`` also with what is wanted of the library:
+        ``"smp:unet/resnet34"``, ``"timm:caformer_s18"``.
     **parameters
         Arguments of the architecture, as in `ModelSpec.parameters`.
 
@@ -104,13 +106,18 @@ def build(architecture: str, /, **parameters: Any) -> nn.Module:
     ------
     UnknownNameError
         Where no architecture has this name.
+    BadValueError
+        Where the name says one thing and `parameters` another.
 
     Examples
     --------
     >>> build("droplet-net", channels=(8, 16), down=(1, 1), up=(1,)).stride_px
     4
+    >>> build("timm:resnet18", classes=5).head_names
+    ('network.fc',)
     """
-    network: nn.Module = MODELS[architecture](**parameters)
+    row, named = read_name(architecture, parameters)
+    network: nn.Module = MODELS[row](**{**parameters, **named})
     return network
 
 

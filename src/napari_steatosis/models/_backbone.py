@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import functools
 from collections.abc import Sequence
 from typing import Any
@@ -13,6 +12,7 @@ from torch import Tensor, nn
 
 from ..core.errors import BadValueError, UnknownNameError
 from ._channel_scale import IMAGENET_MEAN, IMAGENET_STD, ChannelScale
+from ._names import near
 
 
 class Pyramid(nn.Module):
@@ -106,9 +106,14 @@ class Encoder(nn.Module):
 def refuse_unknown(name: str) -> None:
     """Raise `UnknownNameError` where timm has no network of this name."""
     if not timm.is_model(name):
-        near = difflib.get_close_matches(name, timm.list_models(), n=3)
-        hint = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
+        hint = near(name, timm_names())
         raise UnknownNameError(f"timm {timm.__version__} has no network {name!r}.{hint}")
+
+
+def timm_names() -> list[str]:
+    """Return the names of the networks of timm, in order; weights have no part in them."""
+    names: list[str] = timm.list_models()
+    return names
 
 
 def scale_of(name: str) -> ChannelScale:

@@ -13,11 +13,16 @@ import torch
 from torch import Tensor, nn
 
 from ..core.errors import BadValueError, UnknownNameError
+from ._backbone import timm_names
 from ._channel_scale import IMAGENET_MEAN, IMAGENET_STD, ChannelScale
 from ._gate import NETWORKS
+from ._names import near
 
 OURS = ("encoder_weights", "in_channels", "activation", "aux_params")
 """Options of the library that would break what a network is here."""
+
+CANNOT = (ValueError, TypeError, RuntimeError, NotImplementedError, KeyError, AssertionError)
+"""What the library raises where an encoder or an option does not suit an architecture."""
 
 
 class SmpNetwork(nn.Module):
@@ -43,7 +48,8 @@ class SmpNetwork(nn.Module):
     UnknownNameError
         Where the library knows no such architecture or encoder.
     BadValueError
-        Where an option is not free here.
+        Where an option is not free here, or the library cannot build the architecture with this
+        encoder or option.
 
     Examples
     --------
@@ -103,18 +109,51 @@ def made(architecture: str, encoder: str, channels: int, options: dict[str, Any]
             f"{', '.join(taken)} of segmentation-models-pytorch is not free here: networks take "
             f"RGB, give logits, and get their weights from a model folder. Leave it out."
         )
-    if encoder.startswith("tu-") and not timm.is_model(encoder[3:]):
-        raise UnknownNameError(f"timm {timm.__version__} has no encoder {encoder[3:]!r}.")
+    _refuse_unknown(architecture, encoder)
     try:
         network: nn.Module = smp.create_model(
             architecture, encoder, encoder_weights=None, classes=channels, **options
         )
-    except KeyError as error:
-        raise UnknownNameError(
-            f"segmentation-models-pytorch {smp.__version__} has no architecture "
-            f"{architecture!r} with encoder {encoder!r}: {error.args[0]}"
+    except CANNOT as error:
+        raise BadValueError(
+            f"segmentation-models-pytorch {smp.__version__} cannot build {architecture} with "
+            f"encoder {encoder}{_with(options)}: {error}"
         ) from error
     return network
+
+
+def architectures() -> list[str]:
+    """Return the names of the architectures of the library."""
+    return list(smp.MODEL_ARCHITECTURES_MAPPING)
+
+
+def encoders() -> list[str]:
+    """Return the names of the encoders of the library, and of those that timm has for it."""
+    return [*smp.encoders.get_encoder_names(), *(f"tu-{name}" for name in timm_names())]
+
+
+def _refuse_unknown(architecture: str, encoder: str) -> None:
+    library = f"segmentation-models-pytorch {smp.__version__}"
+    if architecture.lower() not in architectures():
+        raise UnknownNameError(
+            f"{library} has no architecture {architecture!r}."
+            f"{near(architecture.lower(), architectures())} Known: {', '.join(architectures())}."
+        )
+    ours = encoder in smp.encoders.get_encoder_names()
+    if ours or (encoder.startswith("tu-") and timm.is_model(encoder[3:])):
+        return
+    if timm.is_model(encoder):
+        hint = f" Did you mean {f'tu-{encoder}'!r}? Encoders of timm are named so."
+    else:
+        hint = near(encoder, encoders())
+    raise UnknownNameError(
+        f"{library} has no encoder {encoder!r}, and timm {timm.__version__} has none for it.{hint} "
+        f"'napari-steatosis models names WORD' lists those with a word in their name."
+    )
+
+
+def _with(options: dict[str, Any]) -> str:
+    return f" and {', '.join(f'{key}={value!r}' for key, value in options.items())}" * bool(options)
 
 
 def coarsest_part(encoder: nn.Module) -> str:

@@ -16,6 +16,7 @@ from ..core.errors import BadValueError, MissingScaleError, UnknownNameError
 from ..core.model import ModelSpec
 from ..models import MODELS, SHIPPED, build, shipped_folder
 from ..models._folder import check_fits, read_folder
+from ..models._names import EXAMPLES, near, read_name
 from .recipe import Recipe
 from .samples import Task
 
@@ -104,7 +105,8 @@ def begin(architecture: str, dataset: Dataset, recipe_parameters: dict[str, Any]
     Parameters
     ----------
     architecture : str
-        Row of MODELS, a shipped model, or the folder of a model to go on from.
+        Row of MODELS or a name as `napari_steatosis.models.build` takes it
+        (``"smp:unet/resnet34"``), a shipped model, or the folder of a model to go on from.
     dataset : Dataset
         Says classes, and where a network has two tasks, which.
     recipe_parameters : dict
@@ -115,20 +117,23 @@ def begin(architecture: str, dataset: Dataset, recipe_parameters: dict[str, Any]
     UnknownNameError
         Where there is neither such an architecture nor such a model.
     BadValueError
-        Where the classes are others than those of the model, or too many for the network.
+        Where the classes are others than those of the model, or too many for the network; or
+        where the name and the parameters contradict each other.
     """
     if architecture in SHIPPED or (Path(architecture) / "model.json").is_file():
         return _from_model(architecture, dataset)
-    row = architecture.partition(":")[0]
+    row, named = read_name(architecture, recipe_parameters)
     if row not in MODELS:
         raise UnknownNameError(
-            f"There is no architecture or model named {architecture!r}. Architectures: "
-            f"{', '.join(MODELS)}. Models: {', '.join(SHIPPED)}, or a folder with model.json."
+            f"There is no architecture or model named {architecture!r}."
+            f"{near(architecture, [*MODELS, *EXAMPLES, *SHIPPED])} Architectures: "
+            f"{', '.join(MODELS)}, {', '.join(EXAMPLES)} and the like. Models: "
+            f"{', '.join(SHIPPED)}, or a folder with model.json."
         )
     kind = MODELS[row]
     takes = inspect.signature(kind).parameters
     task: Task = getattr(kind, "task", "segmentation")
-    parameters: dict[str, Any] = {}
+    parameters: dict[str, Any] = dict(named)
     if "task" in takes:
         task = recipe_parameters.get("task") or _task_of(dataset)
         parameters["task"] = task
@@ -140,7 +145,7 @@ def begin(architecture: str, dataset: Dataset, recipe_parameters: dict[str, Any]
             f"{architecture} tells two classes apart, but there are {len(classes)}: "
             f"{', '.join(classes)}. Take another architecture, such as smp or valid-unet."
         )
-    return Beginning(architecture, task, classes, parameters)
+    return Beginning(row, task, classes, parameters)
 
 
 def _from_model(name: str, dataset: Dataset) -> Beginning:

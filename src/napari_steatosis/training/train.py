@@ -50,7 +50,8 @@ def train(
     Parameters
     ----------
     architecture : str
-        Row of MODELS; or a shipped model, or the folder of one, to go on from its weights.
+        Row of MODELS, or ``"smp:unet/resnet34"``, ``"timm:caformer_s18"`` and the like; or a
+        shipped model, or the folder of one, to go on from its weights.
     training : Dataset
         Samples with masks (255: not judged) or, for a classifier, with labels.
     validation : Dataset, optional
