@@ -11,7 +11,7 @@ import pytest
 from class_maps import prediction_of
 from napari_steatosis.core.errors import BadValueError
 from napari_steatosis.imaging import mask_of_polygons
-from napari_steatosis.quantify import Landmarks, measure, with_macro_cut, zone_labels
+from napari_steatosis.quantify import Landmarks, measure, with_macro_cut
 from napari_steatosis.quantify._zone_map import zone_map
 from napari_steatosis.quantify.zones import _ratio_interval
 
@@ -181,9 +181,9 @@ def test_what_is_drawn_as_both_is_in_no_zone_and_told():
     prediction = prediction_of(np.ones((400, 400), np.uint8), UM)
     report = measure(prediction, landmarks=marks)
     assert any("as portal and as central" in flag for flag in report.flags)
-    values, frame, _ = zone_labels(prediction, marks)
-    row, column = np.rint(frame.to_px((200, 210))).astype(int)
-    assert values[row, column] == 0
+    seen = report.maps["zones"]
+    row, column = np.rint(seen.frame.to_px((200, 210))).astype(int)
+    assert seen.levels[0][row, column] == 0
 
 
 def test_far_tissue_is_in_no_zone():
@@ -211,14 +211,18 @@ def test_tiles_do_not_show(liver, monkeypatch):
 def test_labels_end_where_the_tissue_ends(liver):
     classes, _, landmarks = liver
     some = classes.copy()
-    some[:, 1000:] = 0
+    some[:, 800:] = 0
     prediction = prediction_of(some, UM)
     pyramid = replace(prediction, levels=[some, some[::2, ::2], some[::8, ::8]])
     for one in (prediction, pyramid):
-        values, frame, names = zone_labels(one, landmarks)
-        assert not values[:, 1 + int(frame.to_px((0, 1000 * UM))[1]) :].any()
-        assert set(np.unique(values)) == {0, 1, 2, 3}
-        assert names == ("zone 1, periportal", "zone 2, mid-zonal", "zone 3, centrilobular")
+        seen = measure(one, landmarks=landmarks).maps["zones"]
+        values = seen.levels[0]
+        beyond = values[:, 1 + int(seen.frame.to_px((0, 800 * UM))[1]) :]
+        assert set(np.unique(beyond)) == {0, 4, 5}  # what was drawn is shown, analysed or not
+        assert [seen.properties[value]["class"] for value in np.unique(values)[1:]] == [
+            "zone 1, periportal", "zone 2, mid-zonal", "zone 3, centrilobular",
+            "portal region", "central region",
+        ]  # fmt: skip
 
 
 def test_what_zones_depend_on_is_in_the_provenance(report):

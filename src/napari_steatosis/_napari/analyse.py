@@ -16,10 +16,13 @@ from ..core.duration import duration
 from ..core.errors import BadValueError, SteatosisError
 from ..core.report import RESEARCH_USE
 from ..models import SHIPPED
+from .finding_fields import FindingFields
 from .job import Job, Outcome
+from .landmarks import Place
 from .layers import is_shown, prediction_over, shapes_among, slide_of, slides_among, watch_layers
+from .map_buttons import MapButtons
 from .model_field import ModelField
-from .panel import Panel, Rows
+from .panel import Panel, Rows, across
 from .pixel_size import PixelSize
 from .stain_field import stain_field
 from .steps import run_steps
@@ -89,19 +92,18 @@ class AnalyseForm(Container):
         self._rows.add(self.pixel_size, self.scale_source)
         self.stain = stain_field()
         fields = (self.model, *self._own_fields(), self.stain, self.region, self.shapes)
-        for widget in (self.tissue, *fields, self.exclude, self.folder):
+        self.findings, self.maps = FindingFields(self.viewer), MapButtons(self.viewer, self._shown)
+        for widget in (self.tissue, *fields, self.exclude, *self._findings(), self.folder):
             self._rows.add(widget)
         self._rows.add(self.replace)
         for widget in self._kinds():
             self._rows.add(widget)
-        buttons = Container(widgets=[self.run, self.cancel], layout="horizontal", labels=False)
-        buttons.margins = (0, 0, 0, 0)
         self.panel = Panel()
         layout = self.native.layout()
-        for part in (self._rows, buttons.native):
+        for part in (self._rows, across(self.run, self.cancel)):
             layout.addWidget(part)
         layout.addWidget(self.panel, 1)
-        layout.addWidget(self.save.native)
+        layout.addWidget(across(*self._maps(), self.save))
         layout.addWidget(QLabel(RESEARCH_USE))
         self.native.setMinimumWidth(WIDTH_PX)
         self._explain()
@@ -112,6 +114,14 @@ class AnalyseForm(Container):
     def _own_fields(self) -> tuple[Any, ...]:
         """Return the fields that only a form derived from this one has."""
         return ()
+
+    def _findings(self) -> tuple[Any, ...]:
+        """Return the fields for what is found beside the fat."""
+        return self.findings.all
+
+    def _maps(self) -> tuple[Any, ...]:
+        """Return the buttons that show what was found as layers."""
+        return self.maps.all
 
     def _kinds(self) -> tuple[Any, ...]:
         """Return the boxes for what is written beside the usual files."""
@@ -196,6 +206,8 @@ class AnalyseForm(Container):
             store=folder and Path(folder) / f"{stem(slide)}.zarr",
             overwrite=bool(self.replace.value),
             stain=self.stain.value,
+            landmarks=self.findings.landmarks(Place(self.slide.value, slide.frame(), slide)),
+            hepatocytes=self.findings.counting,
         )
 
     def _region_outlines(self, slide: Slide) -> list[Any]:
@@ -258,6 +270,7 @@ class AnalyseForm(Container):
     def _launch(self, steps: Any, text: str, on_end: Callable[[Outcome], None]) -> None:
         self.run.enabled, self.cancel.enabled, self.save.enabled = False, True, False
         self._rows.setEnabled(False)
+        self.maps.enable(None)
         self._began = time.monotonic()
         self._job = Job(steps, text, on_item=self._happened, on_end=on_end)
 
@@ -352,10 +365,14 @@ class AnalyseForm(Container):
         if self._labels_alive():
             self.labels.metadata = {"prediction": self.report.prediction, "report": self.report}
 
+    def _shown(self) -> tuple[Report, Any] | None:
+        return (self.report, self.labels) if self.report and self._labels_alive() else None
+
     def _finish(self, outcome: Outcome, cancelled: str) -> None:
         self._job, self._focus = None, None
         self.run.enabled, self.cancel.enabled = True, False
         self.save.enabled = self.report is not None
+        self.maps.enable(self.report)
         self._rows.setEnabled(True)
         self._slide_changed()
         if outcome.error is not None:

@@ -98,6 +98,12 @@ class ClassifyForm(AnalyseForm):
     def _kinds(self) -> tuple[Any, ...]:
         return ()
 
+    def _findings(self) -> tuple[Any, ...]:
+        return ()
+
+    def _maps(self) -> tuple[Any, ...]:
+        return ()
+
     def _writer(self) -> Callable[..., Iterator[Event]]:
         return self._writing
 

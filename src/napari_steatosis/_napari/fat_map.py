@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 OPACITY = 0.55
 FAT = "fat_area_fraction_percent"
 HEPATOCYTES = "hepatocyte_equivalent_percent"
+BY_NUCLEI = "hepatocytes_with_fat_percent"
 MAP_OF = "map_of_squares"
 """Key in the metadata of a layer that shows a column of squares."""
 
@@ -46,19 +47,20 @@ def fat_map_layer(report: Report, labels: napari.layers.Labels) -> LayerTuple:
 def grade_layer(report: Report, labels: napari.layers.Labels) -> LayerTuple:
     """Return the grade of each square, 0 to 3, as layer data of an image that lies on labels.
 
-    It is the grade that the square's share of hepatocyte squares with fat would have; that of a
-    patient is not the grade of a place.
+    It is the grade that the square's share of hepatocytes with fat would have, by nuclei where
+    these were looked for; that of a patient is not the grade of a place.
     """
     from napari.utils import Colormap
 
     from ..quantify import square_map
     from ..quantify.grade import grade_of
 
-    values, frame = square_map(report, HEPATOCYTES)
+    by_nuclei = BY_NUCLEI in report.tables["tiles"]
+    values, frame = square_map(report, BY_NUCLEI if by_nuclei else HEPATOCYTES)
     steps = Colormap(np.array([(*colour, 1.0) for colour in GRADES]), name="steatosis grade",
                      interpolation="zero", controls=np.linspace(0, 1, 5))  # fmt: skip
     options = {
-        "name": f"local grade: {labels.name}",
+        "name": f"local grade{', by nuclei' if by_nuclei else ''}: {labels.name}",
         "colormap": steps,
         "contrast_limits": (-0.5, 3.5),
         "metadata": {MAP_OF: HEPATOCYTES},

@@ -6,66 +6,60 @@ from typing import TYPE_CHECKING, Any
 
 from magicgui.widgets import ComboBox
 
-from .layers import shapes_among
-from .regions import landmarks_of
+from .landmark_field import LandmarkField
+from .landmarks import Place, landmarks_in
 
 if TYPE_CHECKING:
-    import napari.layers
-
     import napari
 
-    from .panel import Rows
+    from ..pipelines.hepatocytes import Counting
+    from ..quantify import Landmarks
 
-SQUARES, NUCLEI = "squares", "nuclei"
+SQUARES: Counting = "squares"
+NUCLEI: Counting = "nuclei"
 
 
 class FindingFields:
-    """The choosers *Portal*, *Central* and *Hepatocytes* of a form.
+    """The choosers *Portal regions*, *Central regions* and *Hepatocytes by* of a form.
 
     Parameters
     ----------
     viewer : napari.Viewer
         The window.
-    rows : Rows
-        Of the form; the fields are added.
     """
 
-    def __init__(self, viewer: napari.Viewer, rows: Rows) -> None:
-        self._viewer = viewer
-        self.portal = ComboBox(label="Portal regions", choices=self._shapes, nullable=True)
-        self.central = ComboBox(label="Central regions", choices=self._shapes, nullable=True)
+    def __init__(self, viewer: napari.Viewer) -> None:
+        self.portal = LandmarkField(viewer, label="Portal regions")
+        self.central = LandmarkField(viewer, label="Central regions")
         self.hepatocytes = ComboBox(label="Hepatocytes by", choices=[SQUARES, NUCLEI])
         self.portal.tooltip = self.central.tooltip = (
-            "Shapes around portal tracts and around central veins: fat is measured in zones 1 to 3 "
-            "between them, or in rings where one of the two is drawn. Of a layer whose shapes have "
-            "classes, those of the class portal or central are taken."
+            "Portal tracts and central veins: shapes around them, points in them, labels, or a "
+            "GeoJSON file. Fat is measured in zones 1 to 3 between them, or in rings where one of "
+            "the two is given. Where there are classes, those beginning with portal or central "
+            "count, so that one layer or file can hold both."
         )
         self.hepatocytes.tooltip = (
             "How the share of hepatocytes with fat, and the grade, are estimated: by squares as "
             "wide as a hepatocyte, or by nuclei, which are looked for on the slide (H&E, 0.5 µm/px "
             "or finer; slower). Neither has been validated."
         )
-        for field in (self.portal, self.central, self.hepatocytes):
-            rows.add(field)
 
-    def _shapes(self, _: Any = None) -> list[tuple[str, Any]]:
-        return shapes_among(self._viewer.layers)
+    @property
+    def all(self) -> tuple[Any, ...]:
+        """The fields, from top to bottom."""
+        return self.portal, self.central, self.hepatocytes
 
-    def refresh(self) -> None:
-        """Offer the layers that there are."""
-        self.portal.reset_choices()
-        self.central.reset_choices()
+    @property
+    def counting(self) -> Counting:
+        """How hepatocytes are counted."""
+        return NUCLEI if self.hepatocytes.value == NUCLEI else SQUARES
 
-    def wanted(self, labels: napari.layers.Labels) -> dict[str, Any]:
-        """Return what the fields ask for, as fields of `measuring.Wanted`.
+    def landmarks(self, place: Place) -> Landmarks | None:
+        """Return what zones are measured from; None where nothing is chosen.
 
         Raises
         ------
         BadValueError
-            Where a layer holds no shape with an area.
+            Where nothing of the kind is in a layer or a file.
         """
-        chosen = {"portal": self.portal.value, "central": self.central.value}
-        outlines = {
-            kind: tuple(landmarks_of(shapes, labels, kind)) for kind, shapes in chosen.items()
-        }
-        return {**outlines, "by_nuclei": self.hepatocytes.value == NUCLEI}
+        return landmarks_in(self.portal.value, self.central.value, place)

@@ -1,4 +1,4 @@
-"""The buttons that add what was measured as layers: local fat, local grade, zones, nuclei."""
+"""The buttons that add what was measured as layers: local fat, grade, zones, cells, nuclei."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from typing import TYPE_CHECKING, Any
 
 from magicgui.widgets import PushButton
 
-from .fat_map import fat_map_layer, grade_layer, show_map
+from .fat_map import FAT, HEPATOCYTES, fat_map_layer, grade_layer, show_map
+from .label_map import label_map
 from .nuclei_layer import nuclei_layer
 from .view import camera_of, slide_px
-from .zone_layer import zone_layer
 
 if TYPE_CHECKING:
     import napari.layers
 
     import napari
 
-    from .measuring import Measured
+    from ..core.report import Report
 
-Shown = Callable[[], "tuple[Measured, napari.layers.Labels] | None"]
-"""What is measured now, and the labels that it was measured on."""
+Shown = Callable[[], "tuple[Report, napari.layers.Labels] | None"]
+"""The report that is shown now, and the labels that it was measured on."""
 
 
 class MapButtons:
@@ -31,41 +31,50 @@ class MapButtons:
     viewer : napari.Viewer
         The window.
     shown : callable
-        Gives what was measured, and its labels.
+        Gives the report, and its labels.
     """
 
     def __init__(self, viewer: napari.Viewer, shown: Shown) -> None:
         self._viewer, self._shown = viewer, shown
-        self.fat, self.grade = PushButton(text="Fat map"), PushButton(text="Grade map")
-        self.zones, self.nuclei = PushButton(text="Zones"), PushButton(text="Nuclei")
+        names = ("Fat map", "Grade map", "Zones", "Cells", "Nuclei")
+        self.all = tuple(PushButton(text=name, enabled=False) for name in names)
+        self.fat, self.grade, self.zones, self.cells, self.nuclei = self.all
         self.fat.tooltip = "Local fat area fraction as an image, a pixel per square of 256 µm"
         self.grade.tooltip = (
-            "The grade that each square of 256 µm would have by its share of hepatocyte squares "
-            "with fat. The grade of a place is not that of a patient."
+            "The grade that each square of 256 µm would have by its share of hepatocytes with fat: "
+            "of hepatocyte squares, or by nuclei where these were looked for. The grade of a place "
+            "is not that of a patient."
         )
-        self.zones.tooltip = "Zones of the lobule as labels; choose portal or central regions first"
+        self.zones.tooltip = (
+            "Zones of the lobule and the drawn regions as labels; choose portal or central regions "
+            "first"
+        )
+        self.cells.tooltip = (
+            "What was taken for the hepatocyte of each nucleus, as labels: orange with fat, blue "
+            "without. Choose 'Hepatocytes by: nuclei' first."
+        )
         self.nuclei.tooltip = (
             "Nuclei taken for those of hepatocytes: orange with fat, blue without. Look at them "
             "before you use the share of hepatocytes. Choose 'Hepatocytes by: nuclei' first."
         )
         for button, make in (
-            (self.fat, lambda found, labels: fat_map_layer(found.report, labels)),
-            (self.grade, lambda found, labels: grade_layer(found.report, labels)),
-            (self.zones, lambda found, labels: zone_layer(found.zones, labels)),
+            (self.fat, fat_map_layer),
+            (self.grade, grade_layer),
+            (self.zones, lambda report, labels: label_map(report, "zones", labels)),
+            (self.cells, lambda report, labels: label_map(report, "cells", labels)),
             (self.nuclei, self._nuclei),
         ):
             button.changed.connect(self._adding(make))
 
-    @property
-    def all(self) -> tuple[PushButton, ...]:
-        """The buttons, from left to right."""
-        return self.fat, self.grade, self.zones, self.nuclei
-
-    def enable(self, measured: Measured | None) -> None:
+    def enable(self, report: Report | None) -> None:
         """Let those be pressed for which there is something to show."""
-        self.fat.enabled = self.grade.enabled = measured is not None
-        self.zones.enabled = measured is not None and measured.zones is not None
-        self.nuclei.enabled = measured is not None and "hepatocytes" in measured.report.tables
+        tables = {} if report is None else report.tables
+        maps = () if report is None else report.maps
+        self.fat.enabled = FAT in tables.get("tiles", {})
+        self.grade.enabled = HEPATOCYTES in tables.get("tiles", {})
+        self.zones.enabled = "zones" in maps
+        self.cells.enabled = "cells" in maps
+        self.nuclei.enabled = "hepatocytes" in tables
 
     def _adding(self, make: Any) -> Callable[[], None]:
         def add() -> None:
@@ -74,6 +83,6 @@ class MapButtons:
 
         return add
 
-    def _nuclei(self, found: Measured, labels: napari.layers.Labels) -> Any:
+    def _nuclei(self, report: Report, labels: napari.layers.Labels) -> Any:
         middle = slide_px(labels, [camera_of(self._viewer).center[-2:]])[0]
-        return nuclei_layer(found.report, labels, middle)
+        return nuclei_layer(report, labels, middle)

@@ -17,14 +17,15 @@ from ..core.duration import duration
 from ..core.errors import BadValueError, SteatosisError
 from ..core.report import RESEARCH_USE
 from .droplet_overlay import Droplets
-from .finding_fields import FindingFields
+from .finding_fields import NUCLEI, FindingFields
 from .histogram import diameter_of
 from .job import Job, Outcome
+from .landmarks import Place
 from .layers import shapes_among, watch_layers
 from .map_buttons import MapButtons
 from .measure_tabs import MeasureTabs
 from .measuring import Measured, Wanted, measuring, saving
-from .panel import Panel, Rows
+from .panel import Panel, Rows, across
 from .regions import regions_of
 from .view import camera_of
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
     import napari
 
+    from ..core.report import Report
 
 WIDTH_PX = 450
 SMALLEST_UM2, MACRO_UM2 = 3.0, 65.0
@@ -89,18 +91,19 @@ class MeasureForm(Container):
         self.maps = MapButtons(self.viewer, self._shown)
         self.save = PushButton(text="Save…")
         self._rows = Rows()
-        for field in (self.labels, self.inside, self.leave_out, self.smallest):
+        self.findings = FindingFields(self.viewer)
+        own = (self.labels, self.inside, self.leave_out, self.smallest)
+        for field in (*own, *self.findings.all):
             self._rows.add(field)
-        self.findings = FindingFields(self.viewer, self._rows)
         self.panel = Panel()
         self.panel.table.hide()
         self.tabs = MeasureTabs(self.cut, self.circles)
         layout = self.native.layout()
         layout.addWidget(self._rows)
-        layout.addWidget(_across(self.run, self.cancel))
+        layout.addWidget(across(self.run, self.cancel))
         layout.addWidget(self.panel)
         layout.addWidget(self.tabs, 1)
-        layout.addWidget(_across(*self.maps.all, self.save))
+        layout.addWidget(across(*self.maps.all, self.save))
         layout.addWidget(QLabel(RESEARCH_USE))
         self.native.setMinimumWidth(WIDTH_PX)
         self._set_busy(False)
@@ -146,7 +149,6 @@ class MeasureForm(Container):
     def _layers_changed(self, _: Any = None) -> None:
         for chooser in (self.labels, self.inside, self.leave_out):
             chooser.reset_choices()
-        self.findings.refresh()
         if self.labels.value is None and (there := self._predictions()):
             self.labels.value = there[-1][1]
         if self.droplets is not None and self.droplets.labels not in self.viewer.layers:
@@ -182,14 +184,16 @@ class MeasureForm(Container):
                 "results (File > Open Folder… and choose napari-steatosis)."
             )
         painted = None if labels.multiscale else np.array(labels.data)
+        known = labels.metadata["prediction"]
         return Wanted(
-            labels.metadata["prediction"],
+            known,
             painted,
             inside=tuple(regions_of(self.inside.value, labels)),
             left_out=tuple(outline for _, outline in regions_of(self.leave_out.value, labels)),
             smallest_um2=float(self.smallest.value),
             macro_um2=self.macro_um2,
-            **self.findings.wanted(labels),
+            landmarks=self.findings.landmarks(Place(labels, known.frame, known.slide)),
+            by_nuclei=self.findings.counting == NUCLEI,
         )
 
     @property
@@ -278,7 +282,7 @@ class MeasureForm(Container):
         self._rows.setEnabled(not busy)
         self.run.enabled, self.cancel.enabled = not busy, busy
         known = None if busy else self.measured
-        self.maps.enable(known)
+        self.maps.enable(known and known.report)
         self.save.enabled = known is not None
 
     # The cut
@@ -348,10 +352,10 @@ class MeasureForm(Container):
 
     # Layers and files
 
-    def _shown(self) -> tuple[Measured, Any] | None:
+    def _shown(self) -> tuple[Report, Any] | None:
         if self.measured is None or self.labels.value is None:
             return None
-        return self.measured, self.labels.value
+        return self.measured.report, self.labels.value
 
     def _ask_save(self) -> None:
         name, kind = QFileDialog.getSaveFileName(
@@ -376,12 +380,6 @@ class MeasureForm(Container):
         if self._pressed in self.viewer.mouse_drag_callbacks:
             self.viewer.mouse_drag_callbacks.remove(self._pressed)
         self._job = self.measured = self.droplets = None
-
-
-def _across(*buttons: PushButton) -> Any:
-    row = Container(widgets=buttons, layout="horizontal", labels=False)
-    row.margins = (0, 0, 0, 0)
-    return row.native
 
 
 def _is_fat(layer: napari.layers.Layer) -> bool:

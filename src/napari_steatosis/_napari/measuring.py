@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from ..core.report import Report
     from ..pipelines.analyse import Share
     from ..quantify import Landmarks
-    from .zone_layer import Zones
 
 Steps = Callable[[Callable[[], bool]], Iterator[Any]]
 REGION_UM_PER_PX = 1.0
@@ -51,8 +50,8 @@ class Wanted:
         Outlines, um, of what to leave out.
     smallest_um2, macro_um2 : float
         As `measure` has them.
-    portal, central : tuple of (n, 2) float
-        Outlines, um, of what zones are measured from.
+    landmarks : Landmarks, optional
+        What zones are measured from.
     by_nuclei : bool
         Whether hepatocytes are counted by their nuclei, too.
     """
@@ -63,8 +62,7 @@ class Wanted:
     left_out: tuple[NDArray[np.float64], ...]
     smallest_um2: float
     macro_um2: float
-    portal: tuple[NDArray[np.float64], ...] = ()
-    central: tuple[NDArray[np.float64], ...] = ()
+    landmarks: Landmarks | None = None
     by_nuclei: bool = False
 
 
@@ -78,13 +76,10 @@ class Measured:
         Of the whole, or of all regions together.
     regions : tuple of Report
         One per region, with its name as title.
-    zones : Zones, optional
-        Of all regions together, as `zone_labels` gives them.
     """
 
     report: Report
     regions: tuple[Report, ...] = ()
-    zones: Zones | None = None
 
 
 def measuring(wanted: Wanted) -> Steps:
@@ -93,14 +88,13 @@ def measuring(wanted: Wanted) -> Steps:
     def steps(should_stop: Callable[[], bool]) -> Iterator[Any]:
         from ..pipelines._measuring import nuclei_shares
         from ..pipelines.analyse import Stage
-        from ..quantify import prediction_within, zone_labels
+        from ..quantify import prediction_within
 
         prediction, flags = as_shown(wanted)
         exclude = _mask(list(wanted.left_out))
-        landmarks = _landmarks(wanted)
         region = _mask([outline for _, outline in wanted.inside])
         whole = prediction_within(prediction, region=region, exclude=exclude)
-        found: dict[str, Any] = {"landmarks": landmarks}
+        found: dict[str, Any] = {"landmarks": wanted.landmarks}
         if wanted.by_nuclei:
             found["nuclei"] = yield from nuclei_shares(whole, should_stop)
             if should_stop():
@@ -116,8 +110,7 @@ def measuring(wanted: Wanted) -> Steps:
             part = prediction_within(prediction, region=_mask([outline]), exclude=exclude)
             one = yield from _measured(part, wanted, found, should_stop)
             regions.append(replace(one, title=name, flags=(*flags, *one.flags)))
-        zones = None if landmarks is None else zone_labels(whole, landmarks)
-        yield Measured(report, tuple(regions), zones)
+        yield Measured(report, tuple(regions))
 
     return steps
 
@@ -155,14 +148,6 @@ def saving(measured: Measured, path: Path) -> Steps:
         yield files
 
     return steps
-
-
-def _landmarks(wanted: Wanted) -> Landmarks | None:
-    from ..quantify import Landmarks
-
-    if not (wanted.portal or wanted.central):
-        return None
-    return Landmarks(_mask(list(wanted.portal)), _mask(list(wanted.central)))
 
 
 def _mask(outlines: list[NDArray[np.float64]]) -> Mask | None:

@@ -19,7 +19,6 @@ MOST_POINTS = 50_000
 """Beyond this number those nearest to the middle of the view are shown."""
 
 NUCLEI = "nuclei"
-WITHOUT, WITH = (0.30, 0.62, 0.96), (1.0, 0.72, 0.10)
 WIDER = 1.3
 """Rings are so much wider than nuclei, which stay visible in them."""
 
@@ -38,6 +37,8 @@ def nuclei_layer(
     middle_px : (2,) float
         Where the user looks, px of the labels.
     """
+    from ..io._palette import CELL_COLOURS
+
     table, frame = report.tables["hepatocytes"], labels.metadata["prediction"].frame
     centres = frame.to_px(np.stack([table["y_um"], table["x_um"]], axis=1))
     shown = np.arange(len(centres))
@@ -46,12 +47,13 @@ def nuclei_layer(
         shown = np.argpartition(away, MOST_POINTS)[:MOST_POINTS]
     with_fat = table["with_fat"][shown].astype(bool)
     across = 2 * np.sqrt(table["nucleus_area_um2"][shown] / np.pi) / frame.mean_um_per_px
+    colours = np.divide([CELL_COLOURS["without fat"], CELL_COLOURS["with fat"]], 255)
     names = ("scale", "translate", "rotate", "shear", "affine", "units")
     options: dict[str, Any] = {
         "name": f"nuclei: {labels.name}",
         "size": WIDER * across,
         "face_color": "transparent",
-        "border_color": np.where(with_fat[:, None], np.array(WITH), np.array(WITHOUT)),
+        "border_color": colours[with_fat.astype(int)],
         "border_width": 0.12,
         "features": {"with fat": with_fat, "fat, um2": table["fat_area_um2"][shown]},
         "metadata": {MAP_OF: NUCLEI},

@@ -49,52 +49,6 @@ def regions_of(
         yield names[index], frame.to_um(slide_px(labels, own))
 
 
-def landmarks_of(
-    shapes: napari.layers.Shapes | None, labels: napari.layers.Labels, kind: str
-) -> Iterator[NDArray[np.float64]]:
-    """Yield the outline, (n, 2) in um, of every portal or central region of a layer.
-
-    Where shapes have classes that name landmarks, those of the class; else all.
-
-    Parameters
-    ----------
-    shapes : napari.layers.Shapes, optional
-        Drawn over the labels.
-    labels : napari.layers.Labels
-        With a prediction in its metadata.
-    kind : {"portal", "central"}
-        What is wanted.
-
-    Raises
-    ------
-    BadValueError
-        The layer has classes, but none of this kind; or no shape has an area.
-    """
-    from ..pipelines.landmarks import kind_of
-
-    if shapes is None:
-        return
-    frame, features = labels.metadata["prediction"].frame, shapes.features
-    column = next((one for one in ("class", *NAME_COLUMNS) if one in features), None)
-    count = len(shapes.data)
-    kinds = [""] * count if column is None else [kind_of(str(one)) for one in features[column]]
-    if any(kinds) and kind not in kinds:
-        raise BadValueError(
-            f"The layer {shapes.name!r} has classes, and none of its shapes is {kind}. Give shapes "
-            f"the class {kind!r}, or choose another layer."
-        )
-    wanted = kind if any(kinds) else ""
-    found = [world for index, world in areas_of(shapes) if kinds[index] == wanted]
-    if not found:
-        raise BadValueError(
-            f"The layer {shapes.name!r} holds no {kind} shape with an area. Draw an ellipse or a "
-            f"polygon around each, or choose nothing."
-        )
-    for world in found:
-        own = world * unit_ratio(shapes.units, labels.units)
-        yield frame.to_um(slide_px(labels, own))
-
-
 def names_of(shapes: napari.layers.Shapes) -> list[str]:
     """Return a name for each shape, no two alike: as its features say, or its number."""
     count, features = len(shapes.data), shapes.features

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from .errors import BadValueError, UnknownNameError
 from .geometry import Region
+from .label_image import LabelImage
 from .prediction import Prediction
 
 Columns = Mapping[str, NDArray[Any]]
@@ -115,6 +116,8 @@ class Report:
     outlines : callable, optional
         ``outlines(region)`` yields the `Outline` of every droplet that lies wholly in a region
         of the class map, ``outlines(None)`` of all; traced from the class map when asked for.
+    maps : mapping of str to LabelImage
+        What was found beside the class map, to be looked at: ``"zones"``, ``"cells"``.
     """
 
     title: str
@@ -124,6 +127,7 @@ class Report:
     flags: tuple[str, ...] = ()
     prediction: Prediction | None = None
     outlines: Callable[[Region | None], Iterator[Outline]] | None = None
+    maps: Mapping[str, LabelImage] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> Measurement:
         for measurement in self.measurements:

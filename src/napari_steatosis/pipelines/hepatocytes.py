@@ -31,6 +31,7 @@ from ..imaging.nuclei import (
     fit_threshold,
 )
 from ..quantify import Hepatocytes
+from ._cell_map import CellMap, Patch, patch_of
 
 Counting = Literal["squares", "nuclei"]
 """How the share of hepatocytes with fat is estimated."""
@@ -61,8 +62,9 @@ def find_hepatocytes(
     Hepatocytes
         Its table has one row per nucleus, from the top: ``y_um, x_um`` its centre in the tissue,
         ``nucleus_area_um2``, ``territory_area_um2`` and ``fat_area_um2`` of what is its own, and
-        ``with_fat``: whether a droplet is. What is taken for a nucleus is in
-        `imaging.nuclei.NucleusRule`. **Not validated against counts by hand.**
+        ``with_fat``: whether a droplet is. Its ``cells`` are a map of the territories. What is
+        taken for a nucleus is in `imaging.nuclei.NucleusRule`. **Not validated against counts by
+        hand.**
 
     Raises
     ------
@@ -105,20 +107,27 @@ def hepatocyte_steps(
     grid = Grid(search.plane.height, search.plane.width, tile_px=TILE_PX, multiple_px=SURROUND_STEP,
                 halo_px=search.halo_px)  # fmt: skip
     tiles = [tile for tile in grid if search.holds(tile.inner)]
-    found, waiting = [_empty()], deque[Any]()
+    found, waiting, cells = [_empty()], deque[Any](), CellMap(search.plane)
+
+    def take() -> None:
+        columns, patch = waiting.popleft().result()
+        found.append(columns)
+        cells.add(patch)
+
     with ThreadPoolExecutor(MOST_AT_ONCE) as pool:
         for number, tile in enumerate(tiles):
             if should_stop():
                 break
             waiting.append(pool.submit(search.look, tile))
             if len(waiting) >= MOST_AT_ONCE:
-                found.append(waiting.popleft().result())
+                take()
                 yield (number + 1 - len(waiting)) / len(tiles)
-        found += [one.result() for one in waiting]
+        while waiting:
+            take()
     table = {name: np.concatenate([one[name] for one in found]) for name in found[0]}
     order = np.lexsort((table["x_um"], table["y_um"]))
     made_by = {"rule": search.rule.to_json(), "stain": search.stain.to_json()}
-    return Hepatocytes({name: values[order] for name, values in table.items()}, made_by)
+    return Hepatocytes({k: values[order] for k, values in table.items()}, made_by, cells.image())
 
 
 def checked_for_nuclei(slide: Slide | None) -> Slide:
@@ -176,8 +185,8 @@ class _Search:
         """Say whether anything in a region was analysed."""
         return bool(self.classes(region).any())
 
-    def look(self, tile: Tile) -> Columns:
-        """Return the nuclei whose centre lies in what a tile owns."""
+    def look(self, tile: Tile) -> tuple[Columns, Patch]:
+        """Return the nuclei whose centre lies in what a tile owns, and their territories."""
         outer, classes = tile.outer, self.classes(tile.outer)
         fat = classes == self.prediction.value_of("fat")
         tissue = classes != NOT_ANALYSED
@@ -187,7 +196,7 @@ class _Search:
         own &= (x >= inner.x - 0.5) & (x < inner.x_end - 0.5)
         centre = self.plane.frame.to_um(np.stack([y[own], x[own]], axis=1))
         um2 = self.plane.frame.um2_per_px
-        return {
+        table = {
             "y_um": centre[:, 0],
             "x_um": centre[:, 1],
             "nucleus_area_um2": found.area_px[own] * um2,
@@ -195,6 +204,7 @@ class _Search:
             "fat_area_um2": found.fat_px[own] * um2,
             "with_fat": found.with_fat[own],
         }
+        return table, patch_of(found, own, outer)
 
 
 def _search(prediction: Prediction) -> _Search:

@@ -27,7 +27,6 @@ __getattr__ = lazy_names(
         "square_map": "napari_steatosis.quantify._square_map:square_map",
         "Hepatocytes": "napari_steatosis.quantify._hepatocytes:Hepatocytes",
         "Landmarks": "napari_steatosis.quantify._zone_map:Landmarks",
-        "zone_labels": "napari_steatosis.quantify._zone_labels:zone_labels",
         "Evidence": "napari_steatosis.quantify._evidence:Evidence",
     },
 )

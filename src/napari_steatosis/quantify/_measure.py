@@ -14,12 +14,13 @@ from ..core.report import Measurement, Report
 from . import MEASURES
 from ._droplets import DropletRule
 from ._evidence import Evidence
-from ._hepatocytes import Hepatocytes
+from ._hepatocytes import CELLS, Hepatocytes
 from ._origin import scale_source_of, title_of
 from ._outlines import trace_droplets
 from ._reasons import with_reasons
 from ._squares import SQUARE_UM
 from ._tiles import tile_table
+from ._zone_labels import ZONES, zone_labels
 from ._zone_map import Landmarks
 from .fat_area import FEWEST_SQUARES
 from .zones import zone_flags, zone_measurements
@@ -63,7 +64,7 @@ def measure(
     -------
     Report
         With the tables ``"droplets"`` and ``"tiles"``, and ``"hepatocytes"`` where nuclei were
-        given.
+        given; with the maps ``"zones"`` and ``"cells"`` where there are landmarks and nuclei.
 
     Raises
     ------
@@ -92,6 +93,11 @@ def measure(
     tables = {"droplets": evidence.droplets, "tiles": tile_table(evidence)}
     if evidence.nuclei is not None:
         tables["hepatocytes"] = evidence.nuclei
+    maps = {}
+    if evidence.zones is not None:
+        maps[ZONES] = zone_labels(prediction, evidence.zones.zones)
+    if nuclei is not None and nuclei.cells is not None:
+        maps[CELLS] = nuclei.cells
     settings: dict[str, Any] = {
         "measures": names,
         "smallest_um2": smallest_um2,
@@ -110,6 +116,7 @@ def measure(
         flags=tuple(_flags(evidence, measurements)),
         prediction=prediction,
         outlines=partial(trace_droplets, prediction, evidence.droplets),
+        maps=maps,
     )
 
 

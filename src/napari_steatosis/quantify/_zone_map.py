@@ -95,6 +95,8 @@ class ZoneMap:
         For each kind the boxes around its connected regions, in places.
     both : int
         Places that are drawn as portal and as central.
+    drawn : mapping of str to (y, x) bool
+        For each kind its places.
     """
 
     values: NDArray[np.uint8]
@@ -103,6 +105,7 @@ class ZoneMap:
     kinds: tuple[str, ...]
     regions: dict[str, tuple[Region, ...]]
     both: int
+    drawn: dict[str, NDArray[np.bool_]]
 
     @property
     def is_zonal(self) -> bool:
@@ -190,9 +193,8 @@ def zone_map(prediction: Prediction, landmarks: Landmarks) -> ZoneMap:
             values[tile.slices] = zones
     both = np.logical_and(*drawn.values()) if len(drawn) == 2 else np.zeros((0, 0), bool)
     regions = {kind: _regions(own) for kind, own in drawn.items()}
-    return ZoneMap(
-        values, (side[0], side[1]), frame, landmarks.kinds, regions, int(np.count_nonzero(both))
-    )
+    places = values, (side[0], side[1]), frame
+    return ZoneMap(*places, landmarks.kinds, regions, int(np.count_nonzero(both)), drawn)
 
 
 def burnt(mask: Mask, frame: Frame, shape: tuple[int, ...]) -> NDArray[np.bool_]:
