@@ -26,6 +26,7 @@ PUBLIC = {
     "open_results": "napari_steatosis.io:open_results",
     "open_annotations": "napari_steatosis.io:open_annotations",
     "geojson_size": "napari_steatosis.io:geojson_size",
+    "open_amounts": "napari_steatosis.io:open_amounts",
     "open_labels": "napari_steatosis.io:open_labels",
     "Dataset": "napari_steatosis.core.dataset:Dataset",
     "Sample": "napari_steatosis.core.dataset:Sample",

@@ -15,8 +15,12 @@ from discs import disc_slide
 from made_slides import aperio, ome_zarr, png, stained, tiles
 from napari_steatosis._napari.files import get_reader
 from napari_steatosis.core.errors import CannotOpenError
+from napari_steatosis.core.geometry import Region
+from napari_steatosis.imaging.separation import separation
+from napari_steatosis.io import open_amounts
 from napari_steatosis.io.write import write
 from napari_steatosis.pipelines.segment import segment
+from napari_steatosis.pipelines.stain_amounts import amounts_of
 
 OURS = "napari-steatosis"
 
@@ -75,6 +79,27 @@ def test_an_ome_zarr_folder_opens_as_one_rgb_image(tmp_path, version):
     assert options["rgb"]
     assert options["scale"] == (0.5, 0.5)
     assert np.array_equal(levels[0][:], rgb)
+
+
+@pytest.mark.parametrize("version", ["0.4", "0.5"])
+def test_saved_amounts_of_stains_open_as_the_layers_that_they_were(tmp_path, version):
+    slide = disc_slide()
+    amounts = amounts_of(slide, separation("H&E"))
+    path = write(amounts, tmp_path / "he.ome.zarr", version=version)[0]
+    haematoxylin, eosin = ViewerModel().open(path, plugin=OURS)
+    assert haematoxylin.name == f"haematoxylin: {amounts.name}"
+    assert eosin.name == f"eosin: {amounts.name}"
+    assert tuple(eosin.scale) == pytest.approx(slide.um_per_px)
+    assert tuple(eosin.translate) == pytest.approx(slide.frame().origin_um)
+    assert [str(unit) for unit in eosin.units] == ["micrometer", "micrometer"]
+    assert tuple(eosin.contrast_limits) == (0.0, 2.5)
+    assert eosin.blending == "minimum"
+    fine = eosin.data[0] if eosin.multiscale else eosin.data
+    assert fine.dtype == np.float32
+    part = Region(y=30, x=50, height=60, width=70)
+    np.testing.assert_array_equal(np.asarray(fine[part.slices]), amounts.read(part)[..., 1])
+    again = write(eosin.metadata["amounts"], tmp_path / "again.ome.zarr", version=version)[0]
+    np.testing.assert_array_equal(open_amounts(again).read(part), amounts.read(part))
 
 
 def test_a_small_picture_is_one_array(tmp_path):

@@ -1,4 +1,4 @@
-"""Readers for napari: slides, label images and annotations as layers."""
+"""Readers for napari: slides, amounts of stains, label images and annotations as layers."""
 
 from __future__ import annotations
 
@@ -40,18 +40,22 @@ def get_reader(path: str | list[str]) -> Reader | None:
 
 
 def read(path: str) -> list[LayerTuple]:
-    """Return the layers of a slide, of what lies in or on it, or of annotations.
+    """Return the layers of a slide, of what lies in or on it, of its stains, or of annotations.
 
     Raises
     ------
     CannotOpenError
         With the reason and the remedy.
     """
-    from ..io import open_slide
+    from ..io import open_amounts, open_slide
+    from ..io.amounts import stated_amounts
+    from .stain_layers import stored_amount_layers
 
     place = Path(path)
     if place.name.lower().endswith(GEOJSON):
         return annotations_of(place)
+    if stated_amounts(place) is not None:
+        return stored_amount_layers(open_amounts(place))
     if is_zarr(place) and not holds_image(place) and (alone := labels_in(place)):
         return alone
     slide = open_slide(path)

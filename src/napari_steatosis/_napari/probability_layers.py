@@ -25,22 +25,22 @@ LIMITS = (0, 255)
 """Stored values of the probabilities 0 and 1."""
 
 
-class ClassPlane:
-    """One class of a level of probabilities as a ``(y, x) uint8`` array, read when sliced.
+class ChannelPlane:
+    """One channel of a stored level, a class or a stain, as ``(y, x)``, read when sliced.
 
     Parameters
     ----------
-    level : (class, y, x) uint8 array
+    level : (channel, y, x) array
         Stored.
     index : int
-        The class.
+        The channel.
     """
 
     ndim = 2
 
     def __init__(self, level: Any, index: int) -> None:
         self._level, self._index = level, index
-        self.shape, self.dtype = tuple(level.shape[1:]), np.dtype(np.uint8)
+        self.shape, self.dtype = tuple(level.shape[1:]), np.dtype(level.dtype)
         self.size = int(np.prod(self.shape, dtype=np.int64))
         if hasattr(level, "chunks"):
             self.chunks = tuple(level.chunks[1:])
@@ -48,7 +48,7 @@ class ClassPlane:
     def __len__(self) -> int:
         return int(self.shape[0])
 
-    def __getitem__(self, key: Any) -> NDArray[np.uint8]:
+    def __getitem__(self, key: Any) -> NDArray[Any]:
         keys = key if isinstance(key, tuple) else (key,)
         return np.asarray(self._level[(self._index, *keys)])
 
@@ -108,7 +108,7 @@ def _layers(prediction: Prediction, place: dict[str, Any]) -> list[LayerTuple]:
 
 def _plane(level: Any, index: int) -> Any:
     """Return one class; of an array in memory a view, which napari keeps as it fills."""
-    return level[index] if isinstance(level, np.ndarray) else ClassPlane(level, index)
+    return level[index] if isinstance(level, np.ndarray) else ChannelPlane(level, index)
 
 
 def opaque_as_probable(name: str, colour: tuple[int, ...]) -> Colormap:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..core.amounts import MOST
-from .layers import LayerTuple, slide_layer
+from .layers import LayerTuple, placed, slide_layer
+from .probability_layers import ChannelPlane
 
 if TYPE_CHECKING:
     import napari.layers
     from napari.utils import Colormap
 
+    from ..core.amounts import Amounts
     from ..core.slide import Slide
     from ..imaging.separation import StainSeparation
 
@@ -51,10 +54,32 @@ def amount_layers(
     """
     from ..pipelines.stain_amounts import amounts_of, stain_amounts
 
-    made, amounts = [], amounts_of(slide, separation)
-    for index, (name, levels) in enumerate(stain_amounts(slide, separation).items()):
+    levels = list(stain_amounts(slide, separation).values())
+    amounts = amounts_of(slide, separation)
+    return _layers(levels, amounts, separation, {"of": image.name, **lying_on(image)})
+
+
+def stored_amount_layers(amounts: Amounts) -> list[LayerTuple]:
+    """Return amounts that were opened as images, one per stain, as `amount_layers` does."""
+    from ..pipelines.stain_amounts import separation_in
+
+    stains = range(len(amounts.stains))
+    levels = [[ChannelPlane(level, index) for level in amounts.levels] for index in stains]
+    place = {"of": amounts.name, **placed(amounts.frame)}
+    return _layers(levels, amounts, separation_in(amounts), place)
+
+
+def _layers(
+    stains: Sequence[Sequence[Any]],
+    amounts: Amounts,
+    separation: StainSeparation,
+    place: dict[str, Any],
+) -> list[LayerTuple]:
+    """Return a layer per stain: its levels, finest first, in its colour and at a place."""
+    of, made = place.pop("of"), []
+    for index, (name, levels) in enumerate(zip(amounts.stains, stains, strict=True)):
         options = {
-            "name": f"{name}: {image.name}",
+            "name": f"{name}: {of}",
             "multiscale": len(levels) > 1,
             "cache": False,
             "rgb": False,
@@ -62,9 +87,9 @@ def amount_layers(
             "contrast_limits": (0.0, MOST),
             "blending": "minimum",
             "metadata": {"amount_of": name, "amounts": amounts},
-            **lying_on(image),
+            **place,
         }
-        made.append((levels if len(levels) > 1 else levels[0], options, "image"))
+        made.append((list(levels) if len(levels) > 1 else levels[0], options, "image"))
     return made
 
 

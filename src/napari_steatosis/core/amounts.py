@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .geometry import Frame, Region
+from .prediction import Array
 
 Colour = tuple[int, int, int]
 
@@ -38,6 +39,8 @@ class Amounts:
         (natural logarithm) along the unit vector of each stain.
     provenance : dict
         Of which slide, and the vectors of the stains; plain values.
+    levels : tuple of array
+        Stored levels ``(stain, y, x)``, finest first; none of amounts that are computed.
     """
 
     name: str
@@ -47,3 +50,4 @@ class Amounts:
     frame: Frame | None
     read: Callable[[Region], NDArray[np.float32]]
     provenance: dict[str, Any]
+    levels: tuple[Array, ...] = ()

@@ -41,6 +41,7 @@ __getattr__ = lazy_names(
         "open_results": "napari_steatosis.io._store:open_results",
         "open_annotations": "napari_steatosis.io.annotations:open_annotations",
         "geojson_size": "napari_steatosis.io._geojson.size:geojson_size",
+        "open_amounts": "napari_steatosis.io.amounts:open_amounts",
         "open_labels": "napari_steatosis.io.labels:open_labels",
         "open_dataset": "napari_steatosis.io.datasets:open_dataset",
     },

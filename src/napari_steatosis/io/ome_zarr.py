@@ -31,6 +31,7 @@ from ._ngff.read import (
     multiscale_of,
     recognises,
 )
+from .amounts import stated_amounts
 
 
 @dataclass(frozen=True)
@@ -131,6 +132,11 @@ def open_slide(path: Path) -> Slide:
 
 
 def _slide(path: Path, group: Path) -> Slide:
+    if stated_amounts(group) is not None:
+        raise CannotOpenError(
+            "amounts of stains, not a picture; open them by open_amounts, or in napari by "
+            "File > Open File(s)… with the reader napari-steatosis"
+        )
     attributes = attributes_of(group)
     _check_kind(attributes)
     image = multiscale_of(attributes)

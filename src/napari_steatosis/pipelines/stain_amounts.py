@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.amounts import Amounts
+from ..core.errors import BadValueError
 from ..core.geometry import Region
 from ..core.pyramid import LevelArray, level_arrays
 from ..core.slide import Slide
@@ -63,6 +64,28 @@ def separation_of(transform: StainTransform) -> StainSeparation:
     if getattr(transform, "stains", None) is None:
         return separation("H&E", white=getattr(transform, "white", (245.0, 245.0, 245.0)))
     return separation(transform)
+
+
+def separation_in(amounts: Amounts) -> StainSeparation:
+    """Return the stains that amounts were written with, from their provenance.
+
+    Raises
+    ------
+    BadValueError
+        Where the provenance does not name them.
+    """
+    from ..imaging.separation import StainSeparation
+
+    stated = amounts.provenance
+    try:
+        vectors = tuple((float(r), float(g), float(b)) for r, g, b in stated["vectors"])
+        red, green, blue = stated["white"]
+        return StainSeparation(amounts.stains, vectors, (float(red), float(green), float(blue)))
+    except (KeyError, TypeError, ValueError) as error:
+        raise BadValueError(
+            f"{amounts.name}: the vectors of its stains cannot be read from its metadata "
+            f"({type(error).__name__}: {error}). Write the amounts again from the slide."
+        ) from error
 
 
 def amounts_of(slide: Slide, separation: StainSeparation) -> Amounts:
