@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from magicgui.widgets import ComboBox, Container, FileEdit, FloatSpinBox, PushButton
-from qtpy.QtWidgets import QLabel
+from magicgui.widgets import ComboBox, FileEdit, FloatSpinBox, PushButton
 
-from ..core.duration import duration
-from ..core.errors import BadValueError, SteatosisError
-from ..core.report import RESEARCH_USE
+from ..core.errors import BadValueError
 from ..models import SHIPPED
-from .job import Job, Outcome
+from .form import Form
+from .job import Steps
 from .model_field import CHOOSE, ModelField
-from .panel import Panel, Rows
 from .picture_view import PictureView
 
 if TYPE_CHECKING:
@@ -25,12 +21,11 @@ if TYPE_CHECKING:
     from ..training.comparison_report import Evaluation
     from ..training.evaluate_models import Questions
 
-WIDTH_PX = 390
 ALL = "all samples"
 SETS = (ALL, "val", "test", "train")
 
 
-class EvaluateForm(Container):
+class EvaluateForm(Form):
     """Score a model on labelled images; show what it does well and badly.
 
     Parameters
@@ -42,14 +37,11 @@ class EvaluateForm(Container):
     title = "Evaluate"
 
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
-        super().__init__(labels=False)
-        self.viewer = napari_viewer
+        super().__init__(napari_viewer, with_table=True)
         self.evaluation: Evaluation | None = None
-        self._job: Job | None = None
         self._build()
         self._explain()
         self.run.changed.connect(self.start)
-        self.native.destroyed.connect(self._closed)
 
     def _build(self) -> None:
         self.model = ModelField(SHIPPED, label="Model")
@@ -60,16 +52,13 @@ class EvaluateForm(Container):
         self.recall_on = ComboBox(label="Threshold from", choices=SETS)
         self.folder = FileEdit(label="Report folder", mode="d", nullable=True, value=None)
         self.run = PushButton(text="Evaluate")
-        self._rows = Rows()
+        self._starts = (self.run,)
         fields = (self.model, self.data, self.split, self.pixel_size, self.recall)
         for one in (*fields, self.recall_on, self.folder):
             self._rows.add(one)
-        self.panel, self.examples = Panel(), PictureView("Examples")
-        layout = self.native.layout()
-        for part in (self._rows, self.run.native, self.panel, self.examples):
-            layout.addWidget(part, int(part is self.panel))
-        layout.addWidget(QLabel(RESEARCH_USE))
-        self.native.setMinimumWidth(WIDTH_PX)
+        self.examples = PictureView("Examples")
+        parts = (self._rows, self.run.native, self.panel, self.examples)
+        self._lay_out(*parts, growing=self.panel)
 
     def _explain(self) -> None:
         for field, words in ((self.pixel_size, "as the table states"), (self.recall, "none")):
@@ -104,58 +93,27 @@ class EvaluateForm(Container):
             recall_on=None if wanted is None else _set(self.recall_on.value),
         )
 
-    @property
-    def is_running(self) -> bool:
-        """Whether a model is being scored."""
-        return self._job is not None
-
     def start(self) -> None:
         """Score the model as the fields say."""
-        if self._job is not None:
-            return
-        try:
-            data, asked = self.asked()
-        except SteatosisError as error:
-            self.panel.complain(str(error))
-            return
+        self.launch(self._steps, then=self._scored, stage="Scoring")
+
+    def _steps(self) -> Steps:
+        data, asked = self.asked()
         folder = str(self.folder.value) if str(self.folder.line_edit.value).strip() else None
         size = float(self.pixel_size.value) or None
-        self.evaluation, self._began = None, time.monotonic()
-        self.panel.begin()
-        self.panel.say("Scoring…")
+        self.evaluation = None
         self.examples.clear()
-        self._set_running(True)
-        steps = evaluating(str(self.model.value), (data, size), asked, folder)
-        self._job = Job(steps, self.title, on_item=self._happened, on_end=self._ended)
+        return evaluating(str(self.model.value), (data, size), asked, folder)
 
-    def _set_running(self, running: bool) -> None:
-        self.run.enabled = not running
-        self._rows.setEnabled(not running)
-
-    def _happened(self, item: Evaluated) -> None:
-        self.evaluation = item.evaluation
-        self.panel.table.show_measurements(item.evaluation.measurements(0))
-        if item.figure:
-            self.examples.show_picture(item.figure)
-        if item.evaluation.notes:
-            self.panel.warn("\n".join(f"• {note}" for note in item.evaluation.notes))
-
-    def _ended(self, outcome: Outcome) -> None:
-        self._job = None
-        self._set_running(False)
-        self.panel.end()
-        if outcome.error is not None:
-            self.panel.say("")
-            self.panel.complain(outcome.said)
-        elif self.evaluation is not None:
-            one = self.evaluation.models[0]
-            took = duration(time.monotonic() - self._began)
-            self.panel.say(f"{one.n} samples of {one.groups} patients, in {took}.")
-
-    def _closed(self, _: Any = None) -> None:
-        if self._job is not None:
-            self._job.abandon()
-        self._job = None
+    def _scored(self, found: Evaluated) -> None:
+        self.evaluation = found.evaluation
+        one = found.evaluation.models[0]
+        self.panel.say(f"{one.n} samples of {one.groups} patients, in {self.took}.")
+        self.panel.table.show_measurements(found.evaluation.measurements(0))
+        if found.figure:
+            self.examples.show_picture(found.figure)
+        if found.evaluation.notes:
+            self.panel.warn("\n".join(f"• {note}" for note in found.evaluation.notes))
 
 
 def _set(value: str) -> str | None:
@@ -168,9 +126,6 @@ class Evaluated:
 
     evaluation: Evaluation
     figure: bytes
-
-
-Steps = Callable[[Callable[[], bool]], Iterator[Any]]
 
 
 def evaluating(

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from magicgui.widgets import CheckBox, ComboBox, Container, PushButton
-from qtpy.QtWidgets import QLabel, QSizePolicy
+from magicgui.widgets import CheckBox, ComboBox, PushButton
 
-from ..core.duration import duration
-from ..core.errors import SteatosisError
-from ..core.report import RESEARCH_USE
 from ..models import SHIPPED
+from .form import Form
 from .heat_layers import heat_layer
-from .job import Job, Outcome
-from .layers import slide_of, slides_among, watch_layers
+from .job import JobSlot, Outcome, Steps
+from .layers import watch_layers
 from .model_field import CHOOSE, ModelField
-from .panel import Panel, Rows
+from .panel import across, wrapped_label
 from .part_fields import Part, PartFields
 from .picture_view import PictureView
-from .pixel_size import PixelSize
+from .slide_field import SlideField
 from .stain_field import stain_field
 
 if TYPE_CHECKING:
@@ -31,11 +27,10 @@ if TYPE_CHECKING:
     from ..core.heat_map import HeatMap
     from ..core.slide import Slide
 
-WIDTH_PX = 390
 NOTE = "Shows where, not how much: a map is no measurement, and two maps are not on one scale."
 
 
-class ExplainForm(Container):
+class ExplainForm(Form):
     """Draw what a model looked at, over the view or inside shapes.
 
     Parameters
@@ -47,48 +42,32 @@ class ExplainForm(Container):
     title = "Explain"
 
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
-        super().__init__(labels=False)
-        self.viewer = napari_viewer
+        super().__init__(napari_viewer)
         self.layer: napari.layers.Image | None = None
-        self._job: Job | None = None
-        self._asking: Job | None = None
-        self._asked_for = ""
+        self._asking, self._asked_for = JobSlot(self.native), ""
         self._build()
         self._connect()
         self._layers_changed()
         self._model_changed()
 
     def _build(self) -> None:
-        self.slide = ComboBox(label="Slide", choices=self._slides, nullable=True)
-        self._size = PixelSize()
-        self.pixel_size = self._size.field
+        self._which = SlideField(self.viewer, self._rows)
+        self.slide, self.pixel_size = self._which.slide, self._which.pixel_size
         self.model = ModelField(SHIPPED, label="Model")
         self.target = ComboBox(label="Class", choices=[])
         self.method = ComboBox(label="Method", choices=[])
         self.stain = stain_field()
         self.test = CheckBox(text="Test the map", value=False)
         self.run = PushButton(text="Explain")
-        self.cancel = PushButton(text="Cancel", enabled=False)
-        self._rows = Rows()
-        self._rows.add(self.slide)
-        self._rows.add(self.pixel_size, self._size.source)
+        self._starts = (self.run,)
         for field in (self.model, self.target, self.method, self.stain):
             self._rows.add(field)
         self.part = PartFields(self.viewer, self._rows)
         self._rows.add(self.test)
         self.tested = PictureView("What the test found")
-        self.panel = Panel()
-        self.panel.table.hide()
-        self.panel.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
-        buttons = Container(widgets=[self.run, self.cancel], layout="horizontal", labels=False)
-        buttons.margins = (0, 0, 0, 0)
-        note, layout = QLabel(NOTE), self.native.layout()
-        note.setWordWrap(True)
-        for part in (self._rows, buttons.native, self.panel, self.tested, note):
-            layout.addWidget(part)
-        layout.addStretch(1)
-        layout.addWidget(QLabel(RESEARCH_USE))
-        self.native.setMinimumWidth(WIDTH_PX)
+        note, buttons = wrapped_label(), across(self.run, self.cancel)
+        note.setText(NOTE)
+        self._lay_out(self._rows, buttons, self.panel, self.tested, note)
         self.model.tooltip = "A model that comes with the plugin, or the folder of your own"
         self.target.tooltip = "What speaks for this class is shown"
         self.test.tooltip = (
@@ -102,26 +81,13 @@ class ExplainForm(Container):
 
     def _connect(self) -> None:
         watch_layers(self.viewer, self._layers_changed)
-        self.slide.changed.connect(self._slide_changed)
         self.model.changed.connect(self._model_changed)
         self.method.changed.connect(self._method_changed)
         self.run.changed.connect(self.start)
-        self.cancel.changed.connect(self.stop)
-        self.native.destroyed.connect(self._closed)
-
-    def _slides(self, _: Any = None) -> list[tuple[str, Any]]:
-        return slides_among(self.viewer.layers)
 
     def _layers_changed(self, _: Any = None) -> None:
-        self.slide.reset_choices()
+        self._which.refresh()
         self.part.refresh()
-        if self.slide.value is None and (slides := self._slides()):
-            self.slide.value = slides[-1][1]
-        self._slide_changed()
-
-    def _slide_changed(self, _: Any = None) -> None:
-        slide = None if self.slide.value is None else self.slide.value.metadata.get("slide")
-        self._size.show(slide)
 
     def _method_changed(self, _: Any = None) -> None:
         self.target.enabled = self.method.value != "attention"
@@ -130,7 +96,7 @@ class ExplainForm(Container):
 
     def _model_changed(self, _: Any = None) -> None:
         """Ask the model, outside the GUI thread, for its classes and its kinds of map."""
-        if self.model.value in (CHOOSE, self._asked_for) or self._asking is not None:
+        if self.model.value in (CHOOSE, self._asked_for) or self._asking.is_taken:
             return
         self._asked_for = str(self.model.value)
         self.target.choices, self.method.choices = [], []
@@ -138,14 +104,13 @@ class ExplainForm(Container):
         self.panel.flags.hide()
         self.panel.say("Looking at the model…")
         steps = offering(self._asked_for)
-        self._asking = Job(steps, "Model", on_item=self._offered, on_end=self._asked)
+        self._asking.start(steps, "Model", on_item=self._offered, on_end=self._asked)
 
     def _offered(self, offer: tuple[tuple[str, ...], tuple[str, ...]]) -> None:
         self.target.choices, self.method.choices = offer
         self.target.value, self.method.value = offer[0][-1], offer[1][0]
 
     def _asked(self, outcome: Outcome) -> None:
-        self._asking = None
         self.panel.say("")
         self.run.enabled = bool(self.method.value)
         if outcome.error is not None:
@@ -155,74 +120,38 @@ class ExplainForm(Container):
     # A map
 
     @property
-    def is_busy(self) -> bool:
+    def is_running(self) -> bool:
         """Whether a map is being made, or a model asked what it offers."""
-        return self._job is not None or self._asking is not None
+        return super().is_running or self._asking.is_taken
 
     def start(self) -> None:
         """Make the map that the fields ask for."""
-        if self.is_busy:
+        if self._asking.is_taken:
             return
-        try:
-            slide = slide_of(self.slide.value, self._size.um)
-            part = self.part.part(self.slide.value, slide)
-        except SteatosisError as error:
-            self.panel.complain(str(error))
-            return
+        self.launch(self._steps, then=self._show_test, on_item=self._happened, stage="Explaining")
+
+    def _steps(self) -> Steps:
+        slide = self._which.chosen()
+        part = self.part.part(self._which.layer, slide)
         how = {"target": str(self.target.value), "method": str(self.method.value)}
-        self._image, self._slide, self._began = self.slide.value, slide, time.monotonic()
+        self._image, self._slide = self._which.layer, slide
         name, stain = str(self.model.value), str(self.stain.value)
-        steps = explaining(slide, part, (name, stain, bool(self.test.value)), how)
-        self.panel.begin()
         self.tested.clear()
-        self._found: tuple[str, ...] = ()
-        self.panel.begin_stage("Explaining")
-        self._set_running(True)
-        self._job = Job(steps, self.title, on_item=self._happened, on_end=self._ended)
+        return explaining(slide, part, (name, stain, bool(self.test.value)), how)
 
-    def stop(self) -> None:
-        """End it after the tile at work; nothing is shown then."""
-        if self._job is not None:
-            self._job.cancel()
-            self.cancel.enabled = False
-
-    def _set_running(self, running: bool) -> None:
-        self.run.enabled, self.cancel.enabled = not running, running
-        self._rows.setEnabled(not running)
-
-    def _happened(self, item: float | CheckedMap | HeatMap) -> None:
+    def _happened(self, item: CheckedMap | HeatMap) -> None:
         from napari.layers import Layer
 
-        if isinstance(item, float):
-            self.panel.show_share(item)
-        elif isinstance(item, CheckedMap):
-            self.tested.show_picture(item.figure)
-            self._found = item.sentences
+        if isinstance(item, CheckedMap):
+            self.deliver(item)
         elif self._image in self.viewer.layers:
             layer = Layer.create(*heat_layer(item, self._image, self._slide))
             self.layer = self.viewer.add_layer(layer)
 
-    def _ended(self, outcome: Outcome) -> None:
-        self._job = None
-        self._set_running(False)
-        self.panel.end()
-        if outcome.error is not None:
-            self.panel.say("")
-            self.panel.complain(outcome.said)
-        elif outcome.status == "cancelled":
-            self.panel.say("Stopped.")
-        else:
-            done = f"Done in {duration(time.monotonic() - self._began)}."
-            self.panel.say("\n".join([done, *self._found]))
-
-    def _closed(self, _: Any = None) -> None:
-        for job in (self._job, self._asking):
-            if job is not None:
-                job.abandon()
-        self._job = self._asking = None
-
-
-Steps = Callable[[Callable[[], bool]], Iterator[Any]]
+    def _show_test(self, checked: CheckedMap | None) -> None:
+        if checked is not None:
+            self.tested.show_picture(checked.figure)
+            self.panel.say("\n".join([f"Done in {self.took}.", *checked.sentences]))
 
 
 def offering(name: str) -> Steps:

@@ -102,7 +102,7 @@ class Form(Container):
         try:
             steps = prepare()
         except SteatosisError as error:
-            self._failed(Outcome("failed", error), otherwise)
+            self._give_up(Outcome("failed", error), otherwise)
             return
         self._delivered, self._began = None, time.monotonic()
         self.panel.begin(anew=anew)
@@ -112,18 +112,18 @@ class Form(Container):
         self._slot.start(
             steps,
             self.title,
-            on_item=lambda item: self._happened(item, on_item or self.deliver),
-            on_end=lambda outcome: self._ended(outcome, then, otherwise),
+            on_item=lambda item: self._pass_on(item, on_item or self.deliver),
+            on_end=lambda outcome: self._conclude(outcome, then, otherwise),
         )
 
     def deliver(self, what: Any) -> None:
         """Take what the job is for; a cancel that comes after it changes nothing."""
         self._delivered = what
 
-    def _happened(self, item: Any, otherwise: Callable[[Any], None]) -> None:
+    def _pass_on(self, item: Any, handle: Callable[[Any], None]) -> None:
         share = self.panel.show_step(item)
         if share is None:
-            otherwise(item)
+            handle(item)
         elif self.in_dock and share:
             self._slot.show(int(100 * share), 100)
 
@@ -141,7 +141,7 @@ class Form(Container):
         for button in self._starts:
             button.enabled = not running
 
-    def _ended(
+    def _conclude(
         self,
         outcome: Outcome,
         then: Callable[[Any], None] | None,
@@ -150,7 +150,7 @@ class Form(Container):
         self._show_running(False)
         self.panel.end()
         if outcome.error is not None:
-            self._failed(outcome, otherwise)
+            self._give_up(outcome, otherwise)
         elif outcome.status == "cancelled" and self._delivered is None:
             self.panel.say("Stopped.")
             if otherwise is not None:
@@ -161,7 +161,7 @@ class Form(Container):
             if then is not None:
                 then(delivered)
 
-    def _failed(self, outcome: Outcome, otherwise: Callable[[Outcome], None] | None) -> None:
+    def _give_up(self, outcome: Outcome, otherwise: Callable[[Outcome], None] | None) -> None:
         if otherwise is not None:
             otherwise(outcome)
         self.panel.say("")
