@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,8 +14,8 @@ from torch.nn import functional as F
 
 from napari_steatosis.core.model import StreamingModel
 from napari_steatosis.models import build, load_model
-from napari_steatosis.models._steps import NotLocalError, program_of
-from napari_steatosis.models._stream import stream_of
+from napari_steatosis.models._steps import NotLocalError, Step, program_of
+from napari_steatosis.models._stream import BandStream, stream_of
 
 
 def noise(height: int, width: int, seed: int = 0) -> np.ndarray:
@@ -73,6 +74,25 @@ def test_rows_come_as_early_as_they_can():
     assert sum(rows) == 192
     assert 0 < 64 - rows[0] <= network.reach_px + network.stride_px
     assert rows[1] == 64
+
+
+def test_what_waits_at_the_end_comes_in_portions_too():
+    program = program_of(ready(build("smp", encoder="resnet18")))
+    largest = []
+
+    def seen(step: Step) -> Step:
+        def run(inputs, place):
+            made = step.run(inputs, place)
+            largest[-1] = max(largest[-1], made.numel())
+            return made
+
+        return replace(step, run=run)
+
+    stream = BandStream(replace(program, steps=[seen(s) for s in program.steps]), torch.float32)
+    for n in range(24):
+        largest.append(0)
+        stream.push(noise(32, 32), last=n == 23)
+    assert largest[-1] == max(largest[:-1])  # all at once: 9 times
 
 
 @pytest.mark.parametrize("name", ["smp", "valid-unet"])

@@ -19,7 +19,7 @@ from torch.nn import functional as F
 
 from ._band import Band
 from ._gate import NETWORKS
-from ._steps import NotLocalError, Program, Step, program_of
+from ._steps import NotLocalError, Program, program_of
 
 PASS_BYTES = 2**23
 """Of the largest value inside the network: few enough for the caches, and to hold many values."""
@@ -59,11 +59,14 @@ class BandStream:
         self._steps, self._channels, self._dtype = program.steps, program.channels, dtype
         self._bytes_per_px = program.numbers_per_px * dtype.itemsize
         self._bands = [Band() for _ in range(len(self._steps) + 1)]
+        self._ended = [False] * len(self._bands)
         users: list[list[int]] = [[] for _ in self._bands]
+        per_row = [1.0] * len(self._bands)
         for j, step in enumerate(self._steps):
+            per_row[j + 1] = per_row[step.inputs[0]] * step.grow / step.stride
             for i in set(step.inputs):
                 users[i].append(j)
-        self._users = users
+        self._users, self._per_row = users, per_row
 
     def rows_at_a_time(self, width: int) -> int:
         """Return how many rows of an image so wide are best pushed at a time."""
@@ -79,30 +82,44 @@ class BandStream:
         image = torch.from_numpy(np.array(rgb[None], order="C")).permute(0, 3, 1, 2)
         bands = self._bands
         bands[0].append(image.to(self._dtype), bands[0].reserve(len(rgb)))
-        for j, step in enumerate(self._steps):
-            self._run(step, bands[j + 1], last)
-            for i in step.inputs:
-                bands[i].drop(min(self._next_row(i, user) for user in self._users[i]))
+        self._ended[0] = last
+        if not last:
+            self._sweep(bands[0].end)
+        while last and not self._ended[-1]:  # what has waited comes in portions, not all at once
+            self._sweep(max(len(rgb), PASS_ROWS))
         out = bands[-1]
         if out.first == out.end:
             return torch.empty((1, self._channels, 0, rgb.shape[1]))
-        rows = out.rows(out.first, out.end)
+        found = out.rows(out.first, out.end)
         out.drop(out.end)
-        return rows
+        return found
 
-    def _run(self, step: Step, out: Band, last: bool) -> None:
+    def _sweep(self, most: int) -> None:
+        """Compute the next rows of every value, at most those of so many rows of the image."""
+        for j, step in enumerate(self._steps):
+            grown = int(most * self._per_row[j + 1]) // step.grow * step.grow
+            self._run(j, max(step.grow, grown))
+            for i in step.inputs:
+                self._bands[i].drop(min(self._next_row(i, user) for user in self._users[i]))
+
+    def _run(self, number: int, most: int) -> None:
+        step, out = self._steps[number], self._bands[number + 1]
         bands = [self._bands[i] for i in step.inputs]
-        height = min(band.end for band in bands)
+        ended, height = all(self._ended[i] for i in step.inputs), min(b.end for b in bands)
         if step.grow > 1:
-            first, end = out.end // step.grow, height
-            count = (end - first) * step.grow
+            left = height * step.grow - out.end
         else:
-            below = step.pad if last else 0
-            count = (height + step.pad + below - step.kernel) // step.stride + 1 - out.end
-            first = out.end * step.stride - step.pad
-            end = first + (count - 1) * step.stride + step.kernel
+            below = step.pad if ended else 0
+            left = (height + step.pad + below - step.kernel) // step.stride + 1 - out.end
+        count = min(left, most)
+        self._ended[number + 1] = ended and count >= left
         if count <= 0:
             return
+        if step.grow > 1:
+            first, end = out.end // step.grow, (out.end + count) // step.grow
+        else:
+            first = out.end * step.stride - step.pad
+            end = first + (count - 1) * step.stride + step.kernel
         inputs = [band.rows(max(0, first), min(end, height)) for band in bands]
         if first < 0 or end > height:
             around = (0, 0, max(0, -first), max(0, end - height))

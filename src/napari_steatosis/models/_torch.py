@@ -27,7 +27,7 @@ from ._passes import Pass, Passes
 from ._prepare import prepared
 from ._seam import check_tiles, restore
 from ._stain import ColourCube
-from ._threads import share_heap
+from ._threads import share_heap, trim_heap
 
 
 class TorchModel:
@@ -41,6 +41,8 @@ class TorchModel:
         What it needs and gives.
     device, precision : str
         As for `napari_steatosis.models.load_model`.
+    own : bool
+        Whether the network may be changed instead of copied, which takes less memory.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class TorchModel:
         *,
         device: str = "auto",
         precision: str = "auto",
+        own: bool = False,
     ) -> None:
         share_heap()  # before the threads of a run, which would each have their own
         self.spec = spec
@@ -59,9 +62,9 @@ class TorchModel:
         self.folder: Path | None = None
         self._asked = (device, precision)
         self._batches = Batches(self.compute.device)
-        own = copy.deepcopy(network).cpu()
-        own.load_state_dict(self.state)  # what is saved is what predicts, to the last bit
-        ready = fused(own.float().eval().requires_grad_(False), spec.multiple_px)
+        ready = (network if own else copy.deepcopy(network)).cpu()
+        ready.load_state_dict(self.state)  # what is saved is what predicts, to the last bit
+        ready = fused(ready.float().eval().requires_grad_(False), spec.multiple_px)
         ready = ready.to(DTYPES[self.compute.precision]).to(memory_format=torch.channels_last)
         self._network: nn.Module = _placed(ready, self.compute)
         dtype = DTYPES[self.compute.precision]
@@ -84,8 +87,11 @@ class TorchModel:
             ) from error
         check_fits(network, state, folder)
         network.load_state_dict(state)
-        model = cls(network, spec, device=device, precision=precision)
+        del state
+        model = cls(network, spec, device=device, precision=precision, own=True)
         model.folder = folder
+        del network
+        trim_heap()  # of what the weights were read into, and of the folding's probe
         return model
 
     @property
