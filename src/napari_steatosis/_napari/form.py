@@ -18,8 +18,6 @@ from .panel import Panel, Rows
 if TYPE_CHECKING:
     import napari
 
-WIDTH_PX = 390
-
 
 class Form(Container):
     """A form: fields that ask, buttons that start, a panel that shows how it goes.
@@ -36,6 +34,7 @@ class Form(Container):
     """
 
     title = ""
+    width_px = 390
     in_dock = False
     """Whether napari's activity dock shows, too, how far it is."""
 
@@ -57,7 +56,7 @@ class Form(Container):
         if growing is None:
             layout.addStretch(1)
         layout.addWidget(note)
-        self.native.setMinimumWidth(WIDTH_PX)
+        self.native.setMinimumWidth(self.width_px)
 
     @property
     def is_running(self) -> bool:
@@ -102,7 +101,7 @@ class Form(Container):
         try:
             steps = prepare()
         except SteatosisError as error:
-            self._give_up(Outcome("failed", error), otherwise)
+            self.panel.complain(str(error))
             return
         self._delivered, self._began = None, time.monotonic()
         self.panel.begin(anew=anew)
@@ -150,19 +149,15 @@ class Form(Container):
         self._show_running(False)
         self.panel.end()
         if outcome.error is not None:
-            self._give_up(outcome, otherwise)
+            self.panel.say("")
+            self.panel.complain(outcome.said)
         elif outcome.status == "cancelled" and self._delivered is None:
             self.panel.say("Stopped.")
-            if otherwise is not None:
-                otherwise(outcome)
         else:
             self.panel.say(f"Done in {self.took}.")
             delivered, self._delivered = self._delivered, None
             if then is not None:
                 then(delivered)
-
-    def _give_up(self, outcome: Outcome, otherwise: Callable[[Outcome], None] | None) -> None:
+            return
         if otherwise is not None:
             otherwise(outcome)
-        self.panel.say("")
-        self.panel.complain(outcome.said)

@@ -6,18 +6,17 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from magicgui.widgets import ComboBox, Container, FileEdit, FloatSpinBox, PushButton, SpinBox
-from qtpy.QtWidgets import QLabel, QSizePolicy
+from magicgui.widgets import ComboBox, FileEdit, FloatSpinBox, PushButton, SpinBox
 
 from ..core.duration import duration
-from ..core.errors import BadValueError, SteatosisError
-from ..core.report import RESEARCH_USE
+from ..core.errors import BadValueError
 from ..models import MODELS, SHIPPED
 from ..models._names import EXAMPLES, PARTS
 from .curves import Curves
-from .job import Job, Outcome
+from .form import Form
+from .job import Outcome, Steps
 from .model_field import CHOOSE, ModelField
-from .panel import Panel, Rows
+from .panel import across
 from .predicted_pictures import PredictedPictures
 from .recent import ANNOTATED, TRAINED
 from .training_steps import AUTO, IMAGES, NOTHING, Asked
@@ -26,15 +25,14 @@ if TYPE_CHECKING:
     import napari
 
     from ..training.process import TrainingProcess
-    from ..training.rows import Epoch, Row
+    from ..training.rows import Epoch, Row, Trained
 
-WIDTH_PX = 390
 OWN, PUBLISHED = "Default of this program", "As it was published"
 WITHOUT_TRAINING = ("fibrosis-hue",)
 SHOW_EVERY_S = 0.2
 
 
-class TrainForm(Container):
+class TrainForm(Form):
     """Train a network in a process of its own, and see how it goes.
 
     Parameters
@@ -46,17 +44,14 @@ class TrainForm(Container):
     title = "Train"
 
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
-        super().__init__(labels=False)
-        self.viewer = napari_viewer
+        super().__init__(napari_viewer)
         self.trained: Path | None = None
-        self._job: Job | None = None
         self._process: TrainingProcess | None = None
         self._leaving = False
         self._build()
         self._explain()
         self.run.changed.connect(self.start)
         self.pause.changed.connect(self.pause_or_go_on)
-        self.cancel.changed.connect(self.stop)
         self.native.destroyed.connect(self._closed)
         ANNOTATED.added.connect(self._annotated)
         if ANNOTATED.folders:
@@ -76,25 +71,13 @@ class TrainForm(Container):
         self.pixel_size = FloatSpinBox(label="Pixel size (µm)", min=0, max=20, step=0.05, value=0)
         self.folder = FileEdit(label="Model folder", mode="d", nullable=True, value=None)
         self.run, self.pause = PushButton(text="Train"), PushButton(text="Pause", enabled=False)
-        self.cancel = PushButton(text="Cancel", enabled=False)
-        self._rows = Rows()
+        self._starts = (self.run,)
         fields = (self.data, self.architecture, self.recipe, self.judged_on, self.epochs)
         for one in (*fields, self.batch, self.rate, self.seed, self.pixel_size, self.folder):
             self._rows.add(one)
-        self.panel, self.curves, self.pictures = Panel(), Curves(), PredictedPictures()
-        self.panel.table.hide()
-        self.panel.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
-        buttons = Container(
-            widgets=[self.run, self.pause, self.cancel], layout="horizontal", labels=False
-        )
-        buttons.margins = (0, 0, 0, 0)
-        layout = self.native.layout()
-        parts = (self._rows, buttons.native, self.panel, self.curves, self.pictures)
-        for part in parts:
-            layout.addWidget(part)
-        layout.addStretch(1)
-        layout.addWidget(QLabel(RESEARCH_USE))
-        self.native.setMinimumWidth(WIDTH_PX)
+        self.curves, self.pictures = Curves(), PredictedPictures()
+        buttons = across(self.run, self.pause, self.cancel)
+        self._lay_out(self._rows, buttons, self.panel, self.curves, self.pictures)
 
     def _explain(self) -> None:
         for field, words in (
@@ -122,7 +105,7 @@ class TrainForm(Container):
         self.folder.tooltip = "Gets the model; a training that was stopped there goes on"
 
     def _annotated(self, folder: str) -> None:
-        if self._job is None:
+        if not self.is_running:
             self.data.value = folder
 
     # A training
@@ -149,29 +132,23 @@ class TrainForm(Container):
         data, out = str(self.data.value), str(self.folder.value)
         return Asked(data, begin, out, str(self.judged_on.value), size, how)
 
-    @property
-    def is_running(self) -> bool:
-        """Whether a training is under way."""
-        return self._job is not None
-
     def start(self) -> None:
         """Train as the fields say."""
-        if self._job is not None:
-            return
-        try:
-            asked = self.asked()
-        except SteatosisError as error:
-            self.panel.complain(str(error))
-            return
-        self.trained, self._steps, self._per_epoch, self._epoch = None, 0, 0, 0
-        self._began, self._shown_at, self._leaving = time.monotonic(), 0.0, False
-        self.panel.begin()
-        self.panel.say("Preparing…")
+        self.launch(
+            self._steps,
+            then=self._trained,
+            on_item=self._happened,
+            otherwise=self._left,
+            stage="Preparing",
+        )
+
+    def _steps(self) -> Steps:
+        asked = self.asked()
+        self.trained, self._steps_done, self._epoch = None, 0, 0
+        self._shown_at, self._leaving = 0.0, False
         self.curves.clear()
         self.pictures.clear()
-        self._set_running(True)
-        steps = asked.steps(self._begun)
-        self._job = Job(steps, self.title, on_item=self._happened, on_end=self._ended)
+        return asked.steps(self._begun)
 
     def _begun(self, process: TrainingProcess) -> None:
         self._process = process
@@ -193,32 +170,32 @@ class TrainForm(Container):
 
     def stop(self) -> None:
         """Stop after the step at work; the same fields go on from there."""
-        if self._job is not None:
-            self.panel.say("Stopping after this step…")
-            self.cancel.enabled = self.pause.enabled = False
-            self._leave(self._job)
+        super().stop()
+        self.pause.enabled = False
+        self._leave()
 
-    def _leave(self, job: Job) -> None:
+    def _leave(self) -> None:
         self._leaving = True
-        job.cancel()
         if self._process is not None:
             self._process.cancel()
 
-    def _set_running(self, running: bool) -> None:
-        self.run.enabled = not running
-        self.pause.enabled = self.cancel.enabled = running
-        self.pause.text = "Pause"
-        self._rows.setEnabled(not running)
+    def _show_running(self, running: bool) -> None:
+        super()._show_running(running)
+        self.pause.enabled, self.pause.text = running, "Pause"
+        if not running:
+            self._process = None
 
     def _happened(self, row: Row) -> None:
         from ..training.rows import Epoch, Notice, Predicted, Step
 
         if isinstance(row, Step):
-            self._steps += 1
+            self._steps_done += 1
             self.curves.add_loss(row.loss)
             if time.monotonic() - self._shown_at > SHOW_EVERY_S and not self._paused:
                 self._shown_at = time.monotonic()
-                self.panel.say(f"Epoch {self._epoch + 1} · step {self._steps} · {row.loss:.3f}")
+                self.panel.say(
+                    f"Epoch {self._epoch + 1} · step {self._steps_done} · {row.loss:.3f}"
+                )
         elif isinstance(row, Epoch):
             self._show_epoch(row)
         elif isinstance(row, Predicted):
@@ -228,8 +205,7 @@ class TrainForm(Container):
             self.panel.plan.setText(f"{before}\n{row.text}".strip())
             self.panel.plan.show()
         else:
-            self.trained = row.folder
-            self._best = row.best_epoch
+            self.deliver(row)
 
     @property
     def _paused(self) -> bool:
@@ -244,26 +220,18 @@ class TrainForm(Container):
         left = (time.monotonic() - self._began) / row.epoch * (row.epochs - row.epoch)
         self.panel.say(f"Epoch {row.epoch} of {row.epochs} · at most {duration(left)} left")
 
-    def _ended(self, outcome: Outcome) -> None:
-        self._job = self._process = None
-        self._set_running(False)
-        self.panel.end()
-        if self.trained is not None:
-            TRAINED.add(self.trained)
-            took = duration(time.monotonic() - self._began)
-            self.panel.say(
-                f"Done in {took}; weights of epoch {self._best}. The model is in {self.trained} "
-                f"and is now offered by the other forms."
-            )
-        elif outcome.error is not None:
-            self.panel.say("")
-            self.panel.complain(outcome.said)
-        else:
+    def _trained(self, row: Trained) -> None:
+        self.trained = row.folder
+        TRAINED.add(self.trained)
+        self.panel.say(
+            f"Done in {self.took}; weights of epoch {row.best_epoch}. The model is in "
+            f"{self.trained} and is now offered by the other forms."
+        )
+
+    def _left(self, outcome: Outcome) -> None:
+        if outcome.error is None:
             self.panel.say("Stopped. Train with the same fields to go on from there.")
 
     def _closed(self, _: Any = None) -> None:
         ANNOTATED.added.disconnect(self._annotated, missing_ok=True)
-        if self._job is not None:
-            self._leave(self._job)
-            self._job.abandon()
-        self._job = None
+        self._leave()

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ..core.errors import BadValueError
+from .job import Steps
 
 if TYPE_CHECKING:
     from ..core.dataset import Dataset
@@ -63,9 +64,7 @@ class Asked:
             ) from error
         return training, held
 
-    def steps(
-        self, on_process: Callable[[TrainingProcess], None]
-    ) -> Callable[[Callable[[], bool]], Iterator[Row]]:
+    def steps(self, on_process: Callable[[TrainingProcess], None]) -> Steps:
         """Return the steps of a job; they yield the rows of the training.
 
         Parameters
