@@ -23,11 +23,11 @@ from napari_steatosis.imaging.percentile import ENDS, REC601, Stretch
 from napari_steatosis.models.classical.candidates import CandidateRule
 from napari_steatosis.models.classical.model import ClassicalRule
 from napari_steatosis.training.classical import Search, train_classical
+from napari_steatosis.training.classical_rows import GIVEN
 from napari_steatosis.training.evaluate import fat_scores
 from napari_steatosis.training.tiles import LabelledTile, read_tiles
 from napari_steatosis.training.white_thresholds import fit_white
 
-BOOSTING = {"n_estimators": 200, "max_depth": 4, "learning_rate": 0.1, "max_features": 0.3}
 WAYS = {
     "as published": ("strict", "erosion", "published", "gradient-boosting"),
     "published, no stretch": ("strict", "erosion", "default", "gradient-boosting"),
@@ -43,13 +43,6 @@ WAYS = {
     "the same, SVM": ("extended", "watershed", "fitted", "svm-rbf"),
 }
 """Name to descriptors, how candidates are taken apart, thresholds, and classifier."""
-
-GIVEN = {
-    "gradient-boosting": BOOSTING,
-    "random-forest": {"n_estimators": 200, "max_features": 0.3, "min_samples_leaf": 3},
-    "logistic": {"C": 1.0},
-    "svm-rbf": {"C": 10.0, "gamma": 0.02},
-}
 
 
 def stretched(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:

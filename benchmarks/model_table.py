@@ -31,6 +31,7 @@ from napari_steatosis.models._torch import TorchModel
 from napari_steatosis.models.classical.model import ClassicalModel, ClassicalRule
 from napari_steatosis.training.checks import refuse_shared_patients
 from napari_steatosis.training.classical import Search, train_classical
+from napari_steatosis.training.classical_rows import GIVEN
 from napari_steatosis.training.comparison import paired_bootstrap
 from napari_steatosis.training.evaluate import count_fat
 from napari_steatosis.training.finish import finished
@@ -46,8 +47,6 @@ RECIPE = Recipe(learning_rate=1e-3, clip=1.0, device="cpu", workers=0)
 
 CALIBRATION, STATISTICS = 5, 8
 """Steps that are forgotten; batches that the statistics of the averaged weights are taken from."""
-
-BOOSTING = {"n_estimators": 200, "max_depth": 4, "learning_rate": 0.1, "max_features": 0.3}
 
 
 def of_smp(architecture: str, encoder: str = "resnet18", **options: Any) -> tuple[str, Any]:
@@ -201,7 +200,7 @@ def classical(train: Sequence[LabelledTile]) -> tuple[ClassicalModel, dict[str, 
     made = train_classical(
         samples,
         rule=ClassicalRule(fit_white(samples)),
-        search=Search(0, given=BOOSTING),
+        search=Search(0, given=GIVEN["gradient-boosting"]),
         training_data="training split of the tiles",
     )
     return made.model, {

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from napari_steatosis.cli import app
 from napari_steatosis.core.errors import BadValueError, UnknownNameError
-from napari_steatosis.models import MODELS, load_model
+from napari_steatosis.models import MODELS, WITHOUT_NETWORK, load_model
 
 pytest.importorskip("torch")
 
@@ -31,7 +31,7 @@ def test_without_a_word_the_shipped_models_are_listed() -> None:
 
 def test_names_to_train_are_listed_and_found_by_a_word() -> None:
     told = run("names").splitlines()
-    assert [line.partition(":")[0] for line in told] == list(MODELS)
+    assert [line.partition(":")[0] for line in told] == [*MODELS, *WITHOUT_NETWORK]
     assert "smp:ARCHITECTURE/ENCODER  as smp:unet/resnet34, smp:deeplabv3plus/tu-" in "\n".join(
         told
     )

@@ -102,7 +102,8 @@ def test_the_fields_become_arguments(form, tiles, tmp_path):
 
 def test_a_network_of_a_library_is_typed(form, tiles, tmp_path):
     form.data.value, form.folder.value = tiles, tmp_path / "mine"
-    assert {"smp:unet/resnet34", "timm:caformer_s18"} < set(form.architecture.choices)
+    offered = {"classical", "smp:unet/resnet34", "timm:caformer_s18"}
+    assert offered < set(form.architecture.choices)
     form.architecture.native.setEditText(" smp:fpn/tu-convnext_atto ")
     assert form.asked().architecture == "smp:fpn/tu-convnext_atto"
     form.architecture.native.setEditText("")

@@ -7,7 +7,7 @@ import pytest
 
 from napari_steatosis.core.dataset import ArraySource, Marks, Sample
 from napari_steatosis.core.errors import BadValueError, SteatosisWarning
-from napari_steatosis.models.classical.candidates import CandidateRule, find_candidates
+from napari_steatosis.models.classical.candidates import find_candidates
 from napari_steatosis.models.classical.model import ClassicalRule
 from napari_steatosis.models.classical.predictors import LEARNERS, predictor_of
 from napari_steatosis.training.candidate_labels import (
@@ -29,39 +29,7 @@ from napari_steatosis.training.classical import (
 from napari_steatosis.training.classical_numbers import numbers_of
 from napari_steatosis.training.kind_scores import kind_scores
 from napari_steatosis.training.white_thresholds import fit_white, otsu_white, white_roc
-
-PINK, PURPLE = (200, 90, 140), (130, 90, 160)
-
-
-def droplets_and_slits(seed: int, side: int = 160) -> tuple[np.ndarray, np.ndarray]:
-    """Return an image of white discs in pink and white slits in purple, and where discs are."""
-    rng = np.random.default_rng(seed)
-    rgb = np.full((side, side, 3), PINK, np.uint8)
-    rgb[:, side // 2 :] = PURPLE
-    rows, columns = np.ogrid[:side, :side]
-    mask = np.zeros((side, side), np.uint8)
-    for y in range(16, side - 16, 24):
-        for x in range(16, side // 2 - 10, 24):
-            radius = rng.uniform(4, 8)
-            mask[(rows - y) ** 2 + (columns - x) ** 2 <= radius**2] = 1
-        rgb[y - 3 : y + 3, side // 2 + 10 : side - int(rng.integers(8, 40))] = 240
-    rgb[mask == 1] = 242
-    rgb = np.clip(rgb.astype(int) + rng.integers(-6, 7, rgb.shape), 0, 255).astype(np.uint8)
-    return rgb, mask
-
-
-def sample(seed: int, patient: str = "", *, points: bool = False) -> Sample:
-    rgb, mask = droplets_and_slits(seed)
-    if not points:
-        return Sample(f"image {seed}", ArraySource(rgb, mask), patient=patient, um_per_px=0.5)
-    labels = find_candidates(rgb, CandidateRule(), 0.5)
-    places, said = [], []
-    for i in range(1, labels.max() + 1):
-        y, x = np.argwhere(labels == i).mean(0)
-        places.append((y, x))
-        said.append("steatosis" if mask[round(y), round(x)] else "vessel")
-    marks = Marks(np.array(places), tuple(said))
-    return Sample(f"image {seed}", ArraySource(rgb, marks=marks), patient=patient, um_per_px=0.5)
+from training.droplets import PINK, droplets_and_slits, sample
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from magicgui.widgets import ComboBox, FileEdit, FloatSpinBox, PushButton, SpinB
 
 from ..core.duration import duration
 from ..core.errors import BadValueError
-from ..models import MODELS, SHIPPED
+from ..models import MODELS, SHIPPED, WITHOUT_NETWORK
 from ..models._names import EXAMPLES, PARTS
 from .curves import Curves
 from .form import Form
@@ -60,7 +60,7 @@ class TrainForm(Form):
     def _build(self) -> None:
         self.data = FileEdit(label="Data", mode="d", nullable=True, value=None)
         networks = [name for name in MODELS if name not in (*WITHOUT_TRAINING, *PARTS)]
-        offered = [*SHIPPED, *networks, *EXAMPLES]
+        offered = [*SHIPPED, *networks, *WITHOUT_NETWORK, *EXAMPLES]
         self.architecture = ModelField(offered, typed=True, label="Begin with")
         self.recipe = ComboBox(label="Recipe", choices=[OWN, PUBLISHED])
         self.judged_on = ComboBox(label="Judge on", choices=[AUTO, IMAGES, NOTHING])
@@ -223,9 +223,10 @@ class TrainForm(Form):
     def _trained(self, row: Trained) -> None:
         self.trained = row.folder
         TRAINED.add(self.trained)
+        weights = f"; weights of epoch {row.best_epoch}" if row.epochs else ""
         self.panel.say(
-            f"Done in {self.took}; weights of epoch {row.best_epoch}. The model is in "
-            f"{self.trained} and is now offered by the other forms."
+            f"Done in {self.took}{weights}. The model is in {self.trained} and is now offered by "
+            f"the other forms."
         )
 
     def _left(self, outcome: Outcome) -> None:

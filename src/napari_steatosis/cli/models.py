@@ -32,7 +32,7 @@ def names(
 ) -> None:
     """List what train takes by name, of all libraries; with a word, the names that hold it."""
     from ..core.errors import UnknownNameError
-    from ..models import MODELS
+    from ..models import MODELS, WITHOUT_NETWORK
     from ..models._names import EXAMPLES, PARTS, names_with
 
     if word:
@@ -41,7 +41,7 @@ def names(
             raise UnknownNameError(f"No network has {word!r} in its name.")
         typer.echo("\n".join(found))
         return
-    for row in MODELS:
+    for row in (*MODELS, *WITHOUT_NETWORK):
         if row in PARTS:
             like = ", ".join(one for one in EXAMPLES if one.startswith(row))
             asked = "/".join(part.upper() for part in PARTS[row])

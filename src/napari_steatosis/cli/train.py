@@ -86,8 +86,11 @@ def train(
         raise typer.Exit(130) from None
     finally:
         rows.close()  # type: ignore[attr-defined]
-    typer.echo(f"{trained.folder}  {trained.digest[:12]}  best epoch {trained.best_epoch}")
-    for name, found in trained.scores.get("validation", {}).get("best_epoch", {}).items():
+    best = f"  best epoch {trained.best_epoch}" if trained.epochs else ""
+    typer.echo(f"{trained.folder}  {trained.digest[:12]}{best}")
+    scores = trained.scores.get("validation", {})
+    spans = {name: one[0] for name, one in scores.items() if isinstance(one, list)}
+    for name, found in scores.get("best_epoch", spans).items():
         typer.echo(f"  {name:<16} {found:.4g}")
 
 

@@ -88,11 +88,11 @@ def names_with(word: str) -> list[str]:
     >>> names_with("deeplab")
     ['smp:deeplabv3/ENCODER', 'smp:deeplabv3plus/ENCODER']
     """
-    from . import MODELS
+    from . import MODELS, WITHOUT_NETWORK
     from ._backbone import timm_names
     from .smp_models import architectures, encoders
 
-    names = [row for row in MODELS if row not in PARTS]
+    names = [row for row in (*MODELS, *WITHOUT_NETWORK) if row not in PARTS]
     names += [f"smp:{one}/ENCODER" for one in architectures()]
     names += [f"smp:ARCHITECTURE/{one}" for one in encoders()]
     names += [f"timm:{one}" for one in timm_names()]

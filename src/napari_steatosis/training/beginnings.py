@@ -14,7 +14,7 @@ from torch import nn
 from ..core.dataset import Dataset
 from ..core.errors import BadValueError, MissingScaleError, UnknownNameError
 from ..core.model import ModelSpec
-from ..models import MODELS, SHIPPED, build, shipped_folder
+from ..models import MODELS, SHIPPED, WITHOUT_NETWORK, build, shipped_folder
 from ..models._folder import check_fits, read_folder
 from ..models._names import EXAMPLES, near, read_name
 from .recipe import Recipe
@@ -124,11 +124,11 @@ def begin(architecture: str, dataset: Dataset, recipe_parameters: dict[str, Any]
         return _from_model(architecture, dataset)
     row, named = read_name(architecture, recipe_parameters)
     if row not in MODELS:
+        known = [*MODELS, *WITHOUT_NETWORK, *EXAMPLES]
         raise UnknownNameError(
             f"There is no architecture or model named {architecture!r}."
-            f"{near(architecture, [*MODELS, *EXAMPLES, *SHIPPED])} Architectures: "
-            f"{', '.join(MODELS)}, {', '.join(EXAMPLES)} and the like. Models: "
-            f"{', '.join(SHIPPED)}, or a folder with model.json."
+            f"{near(architecture, [*known, *SHIPPED])} Architectures: {', '.join(known)} and the "
+            f"like. Models: {', '.join(SHIPPED)}, or a folder with model.json."
         )
     kind = MODELS[row]
     takes = inspect.signature(kind).parameters

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from ..core.dataset import Dataset
 from ..core.errors import BadValueError
@@ -22,6 +23,12 @@ def refuse_shared_patients(training: Dataset, validation: Dataset) -> None:
             f"would be too good. Split by patient (dataset.split()), or by images "
             f"(split(by='image')), which stamps the model."
         )
+
+
+def refuse_taken(out: Path | None) -> None:
+    """Raise `BadValueError` where a folder holds a model."""
+    if out is not None and (out / "model.json").exists():
+        raise BadValueError(f"{out} holds a model already. Give another folder, or move it away.")
 
 
 def refuse_unlearnable(counts: Census, classes: tuple[str, ...], task: str) -> None:

@@ -22,6 +22,7 @@ from .evaluation import patient_marks
 from .rows import Trained
 
 if TYPE_CHECKING:
+    from ..models.classical.model import ClassicalModel
     from .samples import Census, Samples
     from .session import Session
 
@@ -61,7 +62,7 @@ def finished(session: Session, seconds: float) -> Trained:
     if session.out is not None:
         save_model(model, session.out, made=_made(session, seconds))
         _write_epochs(session.out / "training" / ROWS, progress.rows)
-        _write_card(session.out, model, seconds)
+        write_card(session.out, model, seconds)
         model.folder = session.out
     return Trained(
         model=model,
@@ -90,17 +91,9 @@ def _scores(session: Session, model: TorchModel) -> dict[str, Any]:
 
 def _made(session: Session, seconds: float) -> dict[str, Any]:
     """Return what a model was made of, for its ``model.json``."""
+    compute = session.compute
     return {
-        "with": {
-            "napari-steatosis": __version__,
-            "torch": torch.__version__,
-            "numpy": np.__version__,
-            "python": platform.python_version(),
-            "machine": f"{platform.system()} {platform.machine()}",
-            "arithmetic": f"{session.compute.kind}, {session.compute.precision}",
-        },
-        "at": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "seconds": round(seconds),
+        **made_with(f"{compute.kind}, {compute.precision}", seconds),
         "begun_with": session.begun.model.name if session.begun.model else "",
         "training": _set(session.training, session.counts),
         "validation": _set(session.validation, session.judged),
@@ -108,6 +101,22 @@ def _made(session: Session, seconds: float) -> dict[str, Any]:
         "recipes": [one.to_json() for one in session.phases],
         "epochs": session.progress.done,
         "best_epoch": session.progress.best_epoch,
+    }
+
+
+def made_with(arithmetic: str, seconds: float) -> dict[str, Any]:
+    """Return what every model says of how it was made: versions, machine, date, seconds."""
+    return {
+        "with": {
+            "napari-steatosis": __version__,
+            "torch": torch.__version__,
+            "numpy": np.__version__,
+            "python": platform.python_version(),
+            "machine": f"{platform.system()} {platform.machine()}",
+            "arithmetic": arithmetic,
+        },
+        "at": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "seconds": round(seconds),
     }
 
 
@@ -140,7 +149,8 @@ def _write_epochs(file: Path, rows: list[dict[str, Any]]) -> None:
         table.writerows(flat)
 
 
-def _write_card(folder: Path, model: TorchModel, seconds: float) -> None:
+def write_card(folder: Path, model: TorchModel | ClassicalModel, seconds: float) -> None:
+    """Write ``card.md`` into the folder of a model that `seconds` of training made."""
     made_by = f"napari-steatosis {__version__}, {seconds / 60:.0f} minutes; see model.json"
     card = model_card(model.spec, model.digest, made_by=made_by, limits=LIMITS)
     (folder / "card.md").write_text(card, encoding="utf-8")

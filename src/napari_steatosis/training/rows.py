@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from ..models._torch import TorchModel
+    from ..models.classical.model import ClassicalModel
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,7 @@ class Trained:
 
     Parameters
     ----------
-    model : TorchModel, optional
+    model : TorchModel or ClassicalModel, optional
         Ready to predict, with the best weights. None where the training ran in another process:
         load it from `folder`.
     folder : Path, optional
@@ -121,12 +122,12 @@ class Trained:
     scores : dict
         On the validation samples, as in the specification of the model.
     best_epoch, epochs : int
-        Epoch that the weights are of, and how many there were.
+        Epoch that the weights are of, and how many there were; 0 of a classical model.
     stopped_early : bool
         Whether the score had stopped to improve.
     """
 
-    model: TorchModel | None
+    model: TorchModel | ClassicalModel | None
     folder: Path | None
     digest: str
     scores: dict[str, Any] = field(default_factory=dict)

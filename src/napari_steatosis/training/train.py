@@ -15,10 +15,12 @@ import torch
 
 from ..core.dataset import Dataset
 from ..core.errors import BadValueError
+from ..models import WITHOUT_NETWORK
 from .ahead import ahead, workers_for
 from .beginnings import About, begin
 from .checkpoints import checkpoint_of
-from .checks import refuse_shared_patients, remarks
+from .checks import refuse_shared_patients, refuse_taken, remarks
+from .classical_rows import classical_rows
 from .finish import finished
 from .presets import Phases, recipe_for
 from .recipe import Recipe, changed
@@ -51,7 +53,8 @@ def train(
     ----------
     architecture : str
         Row of MODELS, or ``"smp:unet/resnet34"``, ``"timm:caformer_s18"`` and the like; or a
-        shipped model, or the folder of one, to go on from its weights.
+        shipped model, or the folder of one, to go on from its weights; or ``"classical"``, whose
+        preset and fields `napari_steatosis.training.classical_rows` has.
     training : Dataset
         Samples with masks (255: not judged) or, for a classifier, with labels.
     validation : Dataset, optional
@@ -97,6 +100,8 @@ def train(
     ('tissue', 'fat')
     """
     folder = Path(out) if out is not None else None
+    if architecture in WITHOUT_NETWORK:
+        return classical_rows(training, validation, preset=preset, out=folder, **changes)
     session = begin_session(architecture, training, validation, preset, changes, out=folder)
     return _rows(session, resume)
 
@@ -115,8 +120,7 @@ def begin_session(
     rest = {key: value for key, value in changes.items() if key not in _ABOUT}
     if not len(training):
         raise BadValueError(f"{training.root or 'The dataset'} has no training sample.")
-    if out is not None and (out / "model.json").exists():
-        raise BadValueError(f"{out} holds a model already. Give another folder, or move it away.")
+    refuse_taken(out)
     if validation is not None:
         refuse_shared_patients(training, validation)
     begun = begin(architecture, training, dict(rest.get("parameters", {})))
