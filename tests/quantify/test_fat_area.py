@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from class_maps import prediction_of
 from napari_steatosis.quantify._evidence import Evidence
-from napari_steatosis.quantify.fat_area import fat_area, ratio_interval
+from napari_steatosis.quantify.fat_area import fat_area, percent_interval, why_no_interval
 
 
 def measured(classes, **values):
@@ -52,23 +53,32 @@ def test_the_interval_holds_the_truth_at_its_rate():
         analysed = rng.integers(20_000, 262_144, n)
         local = rng.gamma(4, truth / 4, n).clip(0, 0.9)
         fat = np.rint(analysed * local).astype(np.int64)
-        interval = ratio_interval(fat, analysed)
+        interval = percent_interval(fat, analysed)
         assert interval is not None
-        hits += interval[0] <= truth <= interval[1]
+        hits += interval[0] <= 100 * truth <= interval[1]
     assert 0.90 <= hits / trials <= 0.98
 
 
-def test_few_squares_and_no_fat_give_no_interval():
-    analysed = np.full(7, 1000)
-    assert ratio_interval(np.arange(7), analysed) is None
-    assert ratio_interval(np.zeros(50, np.int64), np.full(50, 1000)) is None
-    assert ratio_interval(np.arange(8), np.full(8, 1000)) is not None
+@pytest.mark.parametrize(
+    ("fat", "why"),
+    [
+        ([5], "it lies in 1 square of 256 um, and 2 are needed"),
+        ([], "it lies in no square of 256 um, and 2 are needed"),
+        ([0, 0, 0], "nothing was found in it"),
+        ([1000, 1000], "the squares do not differ"),
+        ([70, 70, 70], "the squares do not differ"),
+        ([5, 6], ""),
+    ],
+)
+def test_where_there_is_no_interval_it_is_said_why(fat, why):
+    part, whole = np.array(fat, np.int64), np.full(len(fat), 1000)
+    assert why_no_interval(part, whole, "square of 256 um") == why
+    assert (percent_interval(part, whole) is None) == bool(why)
 
 
-def test_the_interval_is_the_same_each_time_and_for_many_squares():
+def test_the_interval_of_many_squares_holds_the_value():
     analysed = np.random.default_rng(0).integers(1, 1000, 5_000)
     fat = analysed // 7
-    once, again = ratio_interval(fat, analysed), ratio_interval(fat, analysed)
-    assert once == again
-    assert once is not None
-    assert once[0] < fat.sum() / analysed.sum() < once[1]
+    low, high = percent_interval(fat, analysed)
+    assert low < 100 * fat.sum() / analysed.sum() < high
+    assert high - low < 0.2

@@ -22,7 +22,7 @@ from ._squares import SQUARE_UM
 from ._tiles import tile_table
 from ._zone_labels import ZONES, zone_labels
 from ._zone_map import Landmarks
-from .fat_area import FEWEST_SQUARES
+from .heterogeneity import FEWEST_SQUARES
 from .zones import zone_flags, zone_measurements
 
 LITTLE_TISSUE_MM2 = 1.0
@@ -144,11 +144,11 @@ def _flags(evidence: Evidence, measurements: tuple[Measurement, ...]) -> Iterato
     squares = int(np.count_nonzero(evidence.squares.analysed))
     if 0 < squares < FEWEST_SQUARES:
         yield (
-            f"Only {squares} square(s) of {SQUARE_UM:g} um hold tissue; an interval needs "
-            f"{FEWEST_SQUARES}, so none is given."
+            f"Only {squares} square(s) of {SQUARE_UM:g} um hold tissue; "
+            + ("an interval needs 2." if squares == 1 else "intervals rest on few, side by side.")
         )
     elif squares and evidence.fat_mm2 == 0:
-        yield "No fat was found: resampling cannot give an interval for a fraction of 0."
+        yield "No fat was found: no interval can be given for a fraction of 0."
     n = len(droplets["id"])
     at_border = int(np.count_nonzero(droplets["touches_border"]))
     if n and at_border > MANY_AT_BORDER * n:

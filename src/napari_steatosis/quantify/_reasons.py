@@ -11,7 +11,8 @@ import numpy as np
 from ..core.report import Measurement
 from ._evidence import Evidence
 from ._squares import SQUARE_UM
-from .fat_area import FEWEST_SQUARES
+from .fat_area import why_no_interval
+from .heterogeneity import FEWEST_SQUARES
 
 NOTHING = "nothing was analysed"
 
@@ -48,6 +49,9 @@ def _reason(one: Measurement, evidence: Evidence) -> str:
         return NOTHING
     if one.name.startswith("droplet_") and droplets < 2:
         return "no droplet was found" if droplets == 0 else "a single droplet was found"
+    if not math.isnan(one.value):
+        found, analysed = evidence.squares.found.ravel(), evidence.squares.analysed.ravel()
+        return why_no_interval(found, analysed, f"square of {SQUARE_UM:g} um")
     if squares < FEWEST_SQUARES:
         there = "1 square" if squares == 1 else f"{squares} squares"
         return f"tissue in {there} of {SQUARE_UM:g} um, and {FEWEST_SQUARES} are needed"

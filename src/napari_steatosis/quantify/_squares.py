@@ -12,7 +12,7 @@ from ..core.geometry import Frame
 from ..core.prediction import NOT_ANALYSED, Prediction
 
 SQUARE_UM = 256.0
-"""Side of the squares that are resampled for intervals; independent of how a model ran."""
+"""Side of the squares that intervals rest on; independent of how a model ran."""
 
 BAND_PX = 512
 """Rows that are read at once."""

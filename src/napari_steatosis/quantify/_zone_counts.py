@@ -13,7 +13,7 @@ from ._squares import cuts
 from ._zone_map import ZoneMap
 
 BLOCK_UM = 512.0
-"""Side of the blocks that are resampled, um: about as far as from a portal tract to a vein."""
+"""Side of the blocks that intervals rest on, um: about as far as from a portal tract to a vein."""
 
 NEAR_UM = 100.0
 """A drawn region with nothing analysed within this distance is no landmark of the tissue, um."""

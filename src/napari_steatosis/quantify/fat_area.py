@@ -1,32 +1,30 @@
-"""Fat as a share of the analysed tissue, with an interval from resampled squares."""
+"""Fat as a share of the analysed tissue, with an interval over squares."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from ..core.report import Measurement
 from ._evidence import Evidence
+from ._intervals import FEWEST_UNITS, SHARE_METHOD, pair_of, share_interval
 from ._origin import denominator_of
 from ._squares import SQUARE_UM
 
-FEWEST_SQUARES = 8
-"""With fewer squares of tissue no interval is given."""
-
-REPLICATES = 2000
-SEED = 20120
-AT_ONCE = 2_000_000
-"""Draws that are held at once."""
+INTERVAL = f"{SHARE_METHOD}; squares of {SQUARE_UM:g} um are the units"
+"""How the interval of a share of the tissue is made."""
 
 
 def fat_area(evidence: Evidence) -> tuple[Measurement, ...]:
     """Return the fat area fraction, the analysed area and the area of fat.
 
     The fraction is a ratio of sums, so a square counts by the tissue that it holds. Its
-    interval is the 95 % percentile interval over squares drawn with replacement (`interval_of`):
-    neighbouring pixels are alike, so squares, not pixels, are the sampling units. It says
-    how much the value would vary with the place of the section; it says nothing of the
-    errors of the model. It is not to be graded by 5/33/66 %, which are shares of hepatocytes.
+    interval (`share_interval`) has squares of the tissue as its units: neighbouring pixels are
+    alike, so squares, not pixels, are what is sampled. It says how much the value would vary with
+    the place of the section; it says nothing of the errors of the model. It is not to be graded by
+    5/33/66 %, which are shares of hepatocytes.
     """
     used = evidence.squares.analysed > 0
     analysed = evidence.squares.analysed[used].astype(np.int64)
@@ -41,9 +39,9 @@ def fat_area(evidence: Evidence) -> tuple[Measurement, ...]:
             "%",
             "Area of fat divided by the analysed area of tissue; fat is inside the "
             f"denominator, glass and excluded regions are not{here}. Fat of any size counts. "
-            f"Interval: bootstrap over squares of {SQUARE_UM:g} um. A share of area, not of "
-            "hepatocytes: not comparable with 5/33/66 % grades.",
-            ratio_interval(100 * fat, analysed),
+            f"Interval: {INTERVAL}. A share of area, not of hepatocytes: not comparable with "
+            "5/33/66 % grades.",
+            percent_interval(fat, analysed),
             len(fat),
         ),
         Measurement(
@@ -57,86 +55,48 @@ def fat_area(evidence: Evidence) -> tuple[Measurement, ...]:
     )
 
 
-def ratio_interval(
-    above: NDArray[np.int64], below: NDArray[np.int64]
-) -> tuple[float, float] | None:
-    """Return the 95 % bootstrap interval of ``sum(above) / sum(below)``.
+def percent_interval(part: ArrayLike, whole: ArrayLike) -> tuple[float, float] | None:
+    """Return the 95 % interval of ``100 * sum(part) / sum(whole)`` over units of tissue.
 
     Parameters
     ----------
-    above, below : (n,) int64
-        Per sampling unit; `below` is positive.
+    part, whole : (n,) int or float
+        Per unit, as in `share_interval`.
 
     Returns
     -------
     (float, float), optional
-        None for fewer than `FEWEST_SQUARES` units, and where nothing is above the line in
-        any of them: resampling can say nothing then, and a width of 0 would be false.
+        None where `why_no_interval` says why.
 
     Examples
     --------
-    >>> low, high = ratio_interval(np.arange(100), np.full(100, 99))
-    >>> low < 0.5 < high
+    >>> low, high = percent_interval(np.arange(100), np.full(100, 99))
+    >>> low < 50 < high
     True
     """
-    found = ratio_replicates(above, below)
-    if found is None:
-        return None
-    return interval_of(found, len(above))
+    return pair_of(100 * share_interval(part, whole))
 
 
-def interval_of(drawn: NDArray[np.float64], n: int) -> tuple[float, float]:
-    """Return the 95 % interval of a statistic of `n` units that were drawn with replacement.
-
-    Percentiles (Efron), moved outwards as far as Student's t and ``sqrt(n / (n - 1))`` move the
-    normal interval: with few units plain percentiles are too narrow (Hesterberg 2015, doi
-    10.1080/00031305.2015.1089789, the *expanded percentile* interval).
+def why_no_interval(part: NDArray[Any], whole: NDArray[Any], unit: str) -> str:
+    """Return why a share has no interval; empty where it has one.
 
     Parameters
     ----------
-    drawn : (replicates,) float64
-        The statistic in each draw.
-    n : int
-        Units; at least 2.
+    part, whole : (n,) int or float
+        Per unit.
+    unit : str
+        What they are, one of them: ``"square of 256 um"``.
 
     Examples
     --------
-    >>> drawn = np.arange(2001.0)
-    >>> [round(end) for end in interval_of(drawn, 10_000)]
-    [50, 1950]
-    >>> [round(end) for end in interval_of(drawn, 8)]
-    [11, 1989]
+    >>> why_no_interval(np.array([3]), np.array([9]), "block of 512 um")
+    'it lies in 1 block of 512 um, and 2 are needed'
     """
-    from scipy.stats import norm, t
-
-    outside = 100 * float(norm.cdf(np.sqrt(n / (n - 1)) * t.ppf(0.025, n - 1)))
-    low, high = np.percentile(drawn, [outside, 100 - outside])
-    return float(low), float(high)
-
-
-def ratio_replicates(
-    above: NDArray[np.int64], below: NDArray[np.int64]
-) -> NDArray[np.float64] | None:
-    """Return ``sum(above) / sum(below)`` for units drawn with replacement, or None.
-
-    Parameters
-    ----------
-    above, below : (n,) int64
-        As in `ratio_interval`, which says when it is None.
-
-    Returns
-    -------
-    (2000,) float64, optional
-    """
-    n = len(above)
-    if n < FEWEST_SQUARES or not above.any():
-        return None
-    random = np.random.default_rng(SEED)
-    ratios = []
-    left = REPLICATES
-    while left:
-        rows = min(left, max(1, AT_ONCE // n))
-        drawn = random.integers(0, n, (rows, n))
-        ratios.append(above[drawn].sum(axis=1) / below[drawn].sum(axis=1))
-        left -= rows
-    return np.concatenate(ratios)
+    there = int(np.count_nonzero(whole))
+    if percent_interval(part, whole) is not None:
+        return ""
+    kind, _, size = unit.partition(" ")
+    if there < FEWEST_UNITS:
+        count = f"1 {kind}" if there == 1 else f"no {kind}"
+        return f"it lies in {count} {size}".rstrip() + f", and {FEWEST_UNITS} are needed"
+    return "nothing was found in it" if not np.any(part) else f"the {kind}s do not differ"

@@ -8,7 +8,7 @@ from ..core.prediction import Prediction
 from ..core.report import Measurement, Report
 from ._origin import title_of
 from ._squares import SQUARE_UM, SquareCounts, count_squares
-from .fat_area import ratio_interval
+from .fat_area import INTERVAL, percent_interval, why_no_interval
 
 COLLAGEN = "collagen"
 
@@ -54,6 +54,10 @@ def _measurements(squares: SquareCounts, mm2_per_px: float) -> tuple[Measurement
     tissue = squares.analysed[used].astype(np.int64)
     collagen = squares.found[used].astype(np.int64)
     total = int(tissue.sum())
+    why = why_no_interval(collagen, tissue, f"square of {SQUARE_UM:g} um")
+    note = f"No interval: {why}." if why else ""
+    if not total:
+        note = "Undefined: nothing was analysed."
     return (
         Measurement(
             "fibrosis_area_fraction",
@@ -61,11 +65,10 @@ def _measurements(squares: SquareCounts, mm2_per_px: float) -> tuple[Measurement
             "%",
             "Area of collagen divided by the analysed area of tissue. Collagen of normal vessels "
             "and portal tracts counts. An area, not a stage: METAVIR F0 to F4 and the stages of "
-            "NASH CRN do not follow from it. Interval: bootstrap over squares of "
-            f"{SQUARE_UM:g} um.",
-            ratio_interval(100 * collagen, tissue),
+            f"NASH CRN do not follow from it. Interval: {INTERVAL}.",
+            percent_interval(collagen, tissue),
             len(tissue),
-            "" if total else "Undefined: nothing was analysed.",
+            note,
         ),
         Measurement("tissue_area", total * mm2_per_px, "mm^2", "Area that was analysed."),
         Measurement("collagen_area", int(collagen.sum()) * mm2_per_px, "mm^2", "Area of collagen."),

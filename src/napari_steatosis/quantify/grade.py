@@ -7,13 +7,18 @@ where nuclei were looked for, hepatocytes with a nucleus in the section are coun
 
 from __future__ import annotations
 
+import math
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..core.errors import BadValueError
 from ..core.report import Measurement
 from ._evidence import HEPATOCYTE_UM, Evidence
-from .fat_area import interval_of, ratio_replicates
+from ._intervals import FEWEST_UNITS, share_below
+from ._squares import SQUARE_UM
+from .fat_area import INTERVAL, percent_interval, why_no_interval
 
 CUT_OFFS = (5.0, 33.0, 66.0)
 """S0 below the first, S1 from it to the second, S2 above it to the third, S3 above it, %."""
@@ -44,16 +49,16 @@ def grade(evidence: Evidence) -> tuple[Measurement, ...]:
     """Return the share of hepatocytes with fat, its grade, and how probable each grade is.
 
     The grade rests on nuclei where these were looked for, else on squares. The probabilities say
-    how often the grade would be found on other pieces of tissue like this one (bootstrap over
-    squares of 256 um). They contain neither the errors of the model nor that the rule is an
-    estimate.
+    what may be found on other pieces of tissue like this one (Student's t over squares of 256 um,
+    as the interval of the share). They contain neither the errors of the model nor that the rule
+    is an estimate.
     """
     counted = _held(*hepatocytes_by_square(evidence))
-    percent, drawn = _percent("hepatocyte_equivalent", counted, RULE)
+    percent = _percent("hepatocyte_equivalent", counted, RULE)
     if evidence.nuclei is None:
-        return (percent, *_graded(percent, drawn))
+        return (percent, *_graded(percent, counted))
     counted = _held(*nuclei_by_square(evidence))
-    by_nuclei, drawn = _percent("hepatocytes_with_fat", counted, NUCLEI_RULE)
+    by_nuclei = _percent("hepatocytes_with_fat", counted, NUCLEI_RULE)
     n = int(counted[1].sum())
     density = n / evidence.tissue_mm2 if evidence.tissue_mm2 else float("nan")
     what = "Nuclei taken for those of hepatocytes, by size, shape and stain"
@@ -62,7 +67,7 @@ def grade(evidence: Evidence) -> tuple[Measurement, ...]:
         by_nuclei,
         Measurement("hepatocyte_nuclei", float(n), "", f"{what}."),
         Measurement("hepatocyte_nuclei_density", density, "1/mm^2", f"{what}; per analysed area."),
-        *_graded(by_nuclei, drawn),
+        *_graded(by_nuclei, counted),
     )
 
 
@@ -71,31 +76,32 @@ def _held(above: NDArray[np.int64], below: NDArray[np.int64]) -> Counted:
     return above[used], below[used]
 
 
-def _percent(
-    name: str, counted: Counted, rule: str
-) -> tuple[Measurement, NDArray[np.float64] | None]:
+def _percent(name: str, counted: Counted, rule: str) -> Measurement:
     above, below = counted
     total = int(below.sum())
-    drawn = ratio_replicates(100 * above, below)
-    interval = None if drawn is None else interval_of(drawn, len(below))
+    interval = percent_interval(above, below)
+    why = why_no_interval(above, below, f"square of {SQUARE_UM:g} um")
     return Measurement(
         name,
         100 * int(above.sum()) / total if total else float("nan"),
         "%",
-        f"{rule}. Interval: bootstrap over squares of 256 um.",
+        f"{rule}. Interval: {INTERVAL}.",
         interval,
         None if interval is None else len(below),
-    ), drawn
+        f"No interval: {why}." if total and why else "",
+    )
 
 
-def _graded(percent: Measurement, drawn: NDArray[np.float64] | None) -> tuple[Measurement, ...]:
-    """Return the grade of a share of hepatocytes, and of resampled sections each grade's share."""
+def _graded(percent: Measurement, counted: Counted) -> tuple[Measurement, ...]:
+    """Return the grade of a share of hepatocytes, and how probable each grade is."""
     which = (
         "Steatosis grade 0 to 3 by the cut-offs of 5, 33 and 66 % (Kleiner 2005) applied to "
         f"{percent.name}, not to an area"
     )
     rule = percent.definition.partition(" Interval:")[0]
     grades = None if percent.interval is None else grade_of(percent.interval)
+    shares = _probable(percent.value, counted)
+    note = "" if math.isfinite(shares[0]) else percent.note.replace("No interval", "Undefined")
     return (
         Measurement(
             "steatosis_grade",
@@ -104,18 +110,30 @@ def _graded(percent: Measurement, drawn: NDArray[np.float64] | None) -> tuple[Me
             f"{which}. {rule} Research use only, no diagnosis.",
             None if grades is None else (float(grades[0]), float(grades[1])),
             percent.n,
+            percent.note,
         ),
         *(
             Measurement(
                 f"grade_s{number}_share",
-                float("nan") if drawn is None else 100 * float(np.mean(grade_of(drawn) == number)),
+                100 * shares[number],
                 "%",
-                f"Share of resampled sections of grade {number}. {which}. Undefined without fat "
-                "and with fewer than 8 squares of 256 um.",
+                f"Probability of grade {number}, given how the squares differ: by the same "
+                f"Student's t as the interval of {percent.name}. {which}.",
+                note=note,
             )
             for number in range(4)
         ),
     )
+
+
+def _probable(percent: float, counted: Counted) -> list[float]:
+    """Return the probability of each grade: all of it for one where the squares are alike."""
+    if len(counted[1]) < FEWEST_UNITS:
+        return [math.nan] * 4
+    if percent_interval(*counted) is None:
+        return [float(number == grade_of(percent)) for number in range(4)]
+    below = [0.0, *(share_below(*counted, cut / 100) for cut in CUT_OFFS), 1.0]
+    return [upper - lower for lower, upper in pairwise(below)]
 
 
 def grade_of(percent: ArrayLike) -> NDArray[np.float64]:
@@ -138,7 +156,7 @@ def grade_of(percent: ArrayLike) -> NDArray[np.float64]:
 
 
 def hepatocytes_by_square(evidence: Evidence) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Count hepatocyte squares, with fat and in all, per square of tissue that is resampled.
+    """Count hepatocyte squares, with fat and in all, per square of tissue.
 
     Returns
     -------
@@ -162,7 +180,7 @@ def hepatocytes_by_square(evidence: Evidence) -> tuple[NDArray[np.int64], NDArra
 
 
 def nuclei_by_square(evidence: Evidence) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Count hepatocytes by their nuclei, with fat and in all, per square that is resampled.
+    """Count hepatocytes by their nuclei, with fat and in all, per square of tissue.
 
     Returns
     -------

@@ -8,7 +8,9 @@ from numpy.typing import NDArray
 from ..core.report import Measurement
 from ._evidence import Evidence
 from ._squares import SQUARE_UM
-from .fat_area import FEWEST_SQUARES
+
+FEWEST_SQUARES = 8
+"""With fewer squares there is no score of how they differ."""
 
 MOSTLY = 0.5
 """Share of a square that must have been analysed for its own fraction to count."""

@@ -17,18 +17,13 @@ from numpy.typing import NDArray
 
 from ..core.report import Report
 from ..core.study import Change, Comparison, Group, PatientFat, SlideFacts
-
-FEWEST_SLIDES = 3
-"""With fewer slides of a patient no interval is given."""
+from ._intervals import FEWEST_UNITS, medians_interval, pair_of, share_interval
 
 FEWEST_PATIENTS = 3
 """With fewer patients in a group it is not tested."""
 
 ENOUGH_MM2 = 1.0
 """Less tissue than this is flagged."""
-
-DRAWS = 2000
-SEED = 20120
 
 Numbers = NDArray[np.float64]
 Slides = Sequence[tuple[Report, SlideFacts]]
@@ -94,10 +89,8 @@ def _patient(patient: str, visit: str, own: Slides) -> PatientFat:
 def slide_interval(fat: Numbers, tissue: Numbers) -> tuple[tuple[float, float] | None, str]:
     """Return the 95 % interval of ``100 * sum(fat) / sum(tissue)``, or why there is none.
 
-    The slides of a patient are drawn with replacement. Percentiles of so few would be far too
-    narrow (three slides: 75 % at most), so the standard error of the draws is taken, times
-    sqrt(n / (n - 1)), and Student's t of n - 1 degrees of freedom (Hesterberg 2015, doi
-    10.1080/00031305.2015.1089789). For slides of equal size it is the t interval of the mean.
+    The slides of a patient are the units of `share_interval`: Student's t on the logit scale.
+    Of two slides it is wide, as it must be.
 
     Parameters
     ----------
@@ -110,23 +103,16 @@ def slide_interval(fat: Numbers, tissue: Numbers) -> tuple[tuple[float, float] |
 
     Examples
     --------
-    >>> slide_interval(np.array([1.0, 2.0]), np.array([10.0, 10.0]))[1]
-    'no interval: 2 slides with tissue, 3 are needed'
+    >>> slide_interval(np.array([1.0]), np.array([10.0]))[1]
+    'no interval: 1 slide with tissue, 2 are needed'
     """
-    from scipy.stats import t
-
     fat, tissue = fat[tissue > 0], tissue[tissue > 0]
     n = len(tissue)
-    if n < FEWEST_SLIDES:
+    if n < FEWEST_UNITS:
         slides = "slide" if n == 1 else "slides"
-        return None, f"no interval: {n} {slides} with tissue, {FEWEST_SLIDES} are needed"
-    rows = np.random.default_rng(SEED).integers(0, n, (DRAWS, n))
-    drawn = 100 * fat[rows].sum(axis=1) / tissue[rows].sum(axis=1)
-    error = float(drawn.std()) * math.sqrt(n / (n - 1))
-    if error < 1e-12:
-        return None, "no interval: its slides do not differ"
-    value, reach = 100 * fat.sum() / tissue.sum(), float(t.ppf(0.975, n - 1)) * error
-    return (max(0.0, float(value) - reach), min(100.0, float(value) + reach)), ""
+        return None, f"no interval: {n} {slides} with tissue, {FEWEST_UNITS} are needed"
+    found = pair_of(100 * share_interval(fat, tissue))
+    return found, "" if found else "no interval: its slides do not differ"
 
 
 def in_order(visits: Iterable[str]) -> list[str]:
@@ -172,8 +158,8 @@ def changes_of(visits: Sequence[PatientFat]) -> tuple[Change, ...]:
 def compare_groups(patients: Sequence[PatientFat]) -> tuple[Comparison, ...]:
     """Compare the patients of groups, at each visit on its own.
 
-    Two groups: Mann-Whitney U, and the difference of their medians with a bootstrap interval
-    (patients drawn with replacement within each group). More: Kruskal-Wallis.
+    Two groups: Mann-Whitney U, and the difference of their medians with the interval of Bonett
+    and Price (`medians_interval`). More: Kruskal-Wallis.
 
     Parameters
     ----------
@@ -226,14 +212,11 @@ def _tested(groups: Sequence[Group]) -> dict[str, Any]:
         return {**found, "note": "Not tested: all patients have the same value."}
     if len(groups) > 2:
         return {"test": "Kruskal-Wallis", "p": float(kruskal(*samples).pvalue)}
-    random = np.random.default_rng(SEED)
-    medians = [
-        np.median(own[random.integers(0, len(own), (DRAWS, len(own)))], axis=1) for own in samples
-    ]
-    low, high = np.percentile(medians[1] - medians[0], [2.5, 97.5])
+    interval = pair_of(medians_interval(*samples))
     return {
         **found,
         "test": "Mann-Whitney U",
         "p": float(mannwhitneyu(*samples).pvalue),
-        "interval": (float(low), float(high)),
+        "interval": interval,
+        "note": "" if interval else "No interval: the middle values of each group are equal.",
     }

@@ -15,19 +15,16 @@ from numpy.typing import NDArray
 from ..core.report import Columns, Measurement
 from ._droplets import DropletRule
 from ._evidence import Evidence
+from ._intervals import FEWEST_UNITS, RATIO_METHOD, SHARE_METHOD, pair_of, ratio_interval
 from ._zone_counts import BLOCK_UM, NEAR_UM, ZoneCounts
 from ._zone_map import REACH_UM
 from .droplet_size import size_shares
-from .fat_area import AT_ONCE, FEWEST_SQUARES, REPLICATES, SEED, ratio_interval
+from .fat_area import percent_interval, why_no_interval
 
 FEWEST_REGIONS = 3
 """With fewer regions of a kind by the tissue it is their surroundings that are measured."""
 
-MOST_UNDEFINED = 0.025
-"""With so large a share of draws without fat in zone 1, their ratio gets no interval."""
-
-SPARSE = "No interval: many of the resampled sections have no fat in zone 1."
-BLOCKS = f"Interval: bootstrap over blocks of {BLOCK_UM:g} um, at least {FEWEST_SQUARES}."
+BLOCKS = f"blocks of {BLOCK_UM:g} um are the units"
 
 
 def zone_measurements(evidence: Evidence) -> tuple[Measurement, ...]:
@@ -53,6 +50,7 @@ def _of_zone(evidence: Evidence, counts: ZoneCounts, number: int) -> Iterator[Me
     area_mm2 = total * evidence.frame.um2_per_px / 1e6
     own = _rows(evidence.droplets, number)
     n = len(own["area_um2"])
+    why = why_no_interval(fat, analysed, f"block of {BLOCK_UM:g} um")
     empty = (
         "" if total else f"Undefined: nothing that was analysed lies in {name.replace('_', ' ')}."
     )
@@ -62,10 +60,10 @@ def _of_zone(evidence: Evidence, counts: ZoneCounts, number: int) -> Iterator[Me
         f"{name}_fat_area_fraction",
         100 * int(fat.sum()) / total if total else float("nan"),
         "%",
-        f"{said}: area of fat divided by analysed area. {BLOCKS}",
-        ratio_interval(100 * fat, analysed),
+        f"{said}: area of fat divided by analysed area. Interval: {SHARE_METHOD}; {BLOCKS}.",
+        percent_interval(fat, analysed),
         len(fat),
-        empty or _why_none(len(fat), fat),
+        empty or (f"No interval: {why}." if why else ""),
     )
     centre = "droplets whose centre lies in it"
     yield Measurement(f"{name}_droplet_count", float(n), "", f"{said}: {centre}.")
@@ -78,14 +76,6 @@ def _of_zone(evidence: Evidence, counts: ZoneCounts, number: int) -> Iterator[Me
     )
     for one in _size_shares(name, said, own, area_mm2, rule=evidence.rule):
         yield replace(one, note=empty)
-
-
-def _why_none(blocks: int, fat: NDArray[np.int64]) -> str:
-    """Return why a share has no interval; empty where it has one."""
-    if blocks < FEWEST_SQUARES:
-        there = "1 block" if blocks == 1 else f"{blocks} blocks"
-        return f"No interval: {there} of {BLOCK_UM:g} um, and {FEWEST_SQUARES} are needed."
-    return "" if fat.any() else "No interval: no fat was found in it."
 
 
 def _size_shares(
@@ -180,14 +170,14 @@ def _pattern(counts: ZoneCounts) -> Measurement:
         note = f"Undefined: there is no fat in zone 1, {there} in zone 3."
     else:
         value = float(fat_of[3] / all_of[3] / (fat_of[1] / all_of[1]))
-        interval = _ratio_interval(analysed, fat, value)
-        note = "" if interval else _why_none(blocks, fat) or SPARSE
+        interval = pair_of(ratio_interval(fat[[3, 1]], analysed[[3, 1]]))
+        note = "" if interval else f"No interval: {_why_no_ratio(analysed, fat_of)}."
     return Measurement(
         "zone_3_to_1_ratio",
         value,
         "",
         "Fat area fraction of zone 3 (centrilobular) divided by that of zone 1 (periportal). "
-        f"{_verdict(interval)} {BLOCKS}",
+        f"{_verdict(interval)} Interval: {RATIO_METHOD}; {BLOCKS}.",
         interval,
         None if interval is None else blocks,
         note,
@@ -205,29 +195,8 @@ def _verdict(interval: tuple[float, float] | None) -> str:
     return "Here no predominance can be shown: the interval holds 1."
 
 
-def _ratio_interval(
-    analysed: NDArray[np.int64], fat: NDArray[np.int64], value: float
-) -> tuple[float, float] | None:
-    """Return the 95 % interval of the ratio over blocks that are drawn with replacement.
-
-    None where blocks are too few, or where zone 1 has no fat in so many draws that the upper end
-    would be infinite.
-    """
-    n = analysed.shape[1]
-    if n < FEWEST_SQUARES:
-        return None
-    random, found = np.random.default_rng(SEED), []
-    for start in range(0, REPLICATES, step := max(1, AT_ONCE // n)):
-        drawn = random.integers(0, n, (min(step, REPLICATES - start), n))
-        fat_1, fat_3, all_1, all_3 = (
-            of[drawn].sum(axis=1).astype(float) for of in (fat[1], fat[3], analysed[1], analysed[3])
-        )
-        ratio = np.full(len(drawn), np.inf)
-        some = (fat_1 > 0) & (all_3 > 0)
-        np.divide(fat_3 * all_1, fat_1 * all_3, out=ratio, where=some)
-        found.append(ratio)
-    ratios = np.concatenate(found)
-    if np.mean(np.isinf(ratios)) >= MOST_UNDEFINED:
-        return None
-    low, high = np.percentile(ratios, [2.5, 97.5], method="lower")
-    return min(float(low), value), max(float(high), value)
+def _why_no_ratio(analysed: NDArray[np.int64], fat_of: NDArray[np.int64]) -> str:
+    for number in (1, 3):
+        if (there := int(np.count_nonzero(analysed[number]))) < FEWEST_UNITS:
+            return f"zone {number} lies in {there} block of {BLOCK_UM:g} um, and 2 are needed"
+    return "the blocks do not differ" if fat_of[3] else "there is no fat in zone 3"
