@@ -130,6 +130,24 @@ def test_what_was_published_can_be_built(row: str):
         assert build(row, classes=5, **PUBLISHED[row]).stride_px > 0
 
 
+@pytest.mark.parametrize(
+    ("row", "layers"),
+    [
+        ("valid-unet", 2),
+        ("resnet50", 2),
+        ("vgg16", 2),
+        ("resnet-vgg", 2),
+        ("cnn-rnn", 1),
+        ("cnn-fc", 3),
+        ("cnn-lstm-attention", 1),
+    ],
+)
+def test_half_is_dropped_where_it_was_published(row: str, layers: int):
+    with torch.device("meta"):
+        parts = [one for one in build(row).modules() if isinstance(one, torch.nn.Dropout)]
+    assert [one.p for one in parts] == [0.5] * layers
+
+
 def test_every_segmenter_without_a_reach_is_listed_here():
     rows = [row for row in MODELS if getattr(MODELS[row], "task", "") != "classification"]
     assert {row for row in rows if getattr(MODELS[row], "reach_px", 0) is None} == set(SEE_ALL)

@@ -141,7 +141,7 @@ def _show(rows: Iterator[Row], shown: Bars) -> Trained:
     """Show rows as they come; return the last."""
     from ..training.rows import Epoch, Notice, Step, Trained
 
-    task = shown.add_task("epoch 1")
+    task = shown.add_task("getting ready")
     epochs, done, since, steps = 1, 0, 0, 0
     for row in rows:
         if isinstance(row, Notice):
