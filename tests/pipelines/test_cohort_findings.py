@@ -19,6 +19,7 @@ from arrays import glass, slide_of
 from napari_steatosis.cli import app
 from napari_steatosis.core.errors import BadValueError
 from napari_steatosis.core.study import SlideFacts
+from napari_steatosis.pipelines._manifest import read_rows
 from napari_steatosis.pipelines.slides import read_facts
 from napari_steatosis.quantify.calibration import Calibration, fit_calibration
 
@@ -48,6 +49,14 @@ def calibration(tmp_path_factory):
     return folder / "lab.json"
 
 
+def vessel(class_name, kind, corners):
+    return {
+        "type": "Feature",
+        "geometry": {"type": kind, "coordinates": corners},
+        "properties": {"objectType": "annotation", "classification": {"name": class_name}},
+    }
+
+
 @pytest.fixture(scope="module")
 def run(tmp_path_factory, calibration):
     """Give the folder of the results of one cohort, in the shell, and what was said."""
@@ -56,10 +65,15 @@ def run(tmp_path_factory, calibration):
         st.write(slide, folder / f"{name}.ome.zarr")
     found = st.find_tissue(st.open_slide(folder / "fat.ome.zarr"))
     st.write(found, folder / "mask.png")
-    lines = [f"{name}.ome.zarr,P1,,none" for name in ("lean", "tile", "empty")]
-    lines.append("fat.ome.zarr,P1,mask.png,reinhard")
+    (folder / "vessels.geojson").write_text(json.dumps([
+        vessel("Portal tract", "Polygon", [[[60, 60], [120, 60], [120, 120], [60, 60]]]),
+        vessel("central vein", "Point", [450, 440]),
+    ]))  # fmt: skip
+    lines = [f"{name}.ome.zarr,P1,,none,," for name in ("lean", "tile", "empty")]
+    lines.append("fat.ome.zarr,P1,mask.png,reinhard,vessels.geojson,nuclei")
     lines[0] = lines[0].replace(",,none", ",0.9,none")
-    (folder / "m.csv").write_text("\n".join(["path,patient,tissue,stain", *lines]) + "\n")
+    head = "path,patient,tissue,stain,zones,hepatocytes"
+    (folder / "m.csv").write_text("\n".join([head, *lines]) + "\n")
     out = folder / "out"
     done = CliRunner().invoke(
         app,
@@ -161,6 +175,44 @@ def test_a_slide_is_analysed_in_the_tissue_and_the_colours_of_its_row(run):
     assert lean["within"]["made_by"]["sensitivity"] == 0.9
     tile = json.loads((out / "tile.json").read_text(encoding="utf-8"))["provenance"]
     assert tile["within"]["made_by"]["sensitivity"] == 0.5
+
+
+def test_zones_and_nuclei_of_one_row_are_in_tables_and_pages(run):
+    out, _ = run
+    slides = pandas.read_csv(out / "slides.csv").set_index("slide")
+    assert slides.loc["fat", "zone_1_tissue_area_mm2"] > 0
+    assert slides.loc["fat", "hepatocyte_nuclei"] > 50
+    for name in ("lean", "tile"):
+        assert (
+            slides.loc[name, ["zone_1_fat_area_fraction_percent", "hepatocyte_nuclei"]].isna().all()
+        )
+        assert "No zones: portal and central" in slides.loc[name, "flags"]
+        assert "not counted by their nuclei" in slides.loc[name, "flags"]
+    (patient,) = pandas.read_csv(out / "slides_patients.csv").to_dict("records")
+    for column in ("zone_1_fat_area_fraction_percent", "hepatocytes_with_fat_percent"):
+        assert patient[column] == pytest.approx(slides.loc["fat", column])
+    assert patient["hepatocyte_nuclei_slides"] == 1
+    assert "Of 1 of 3 slides" in patient["flags"]
+    own = text_of((out / "fat.html").read_text(encoding="utf-8"))
+    assert "zones by the distance to the drawn regions" in own
+    assert "Hepatocytes by their nuclei" in own
+    page = text_of((out / "cohort.html").read_text(encoding="utf-8"))
+    assert "Zone 1, periportal: fat, %" in page
+    assert "With fat, by nuclei, %" in page
+
+
+@pytest.mark.parametrize(
+    ("cells", "said"),
+    [
+        ("nowhere.geojson,", "nowhere.geojson, of the column zones, is not there"),
+        (",by hand", "hepatocytes is 'by hand'; write one of squares, nuclei"),
+    ],
+)
+def test_zones_and_counting_of_a_row_are_checked_first(tmp_path, cells, said):
+    (tmp_path / "a.svs").touch()
+    (tmp_path / "m.csv").write_text(f"path,zones,hepatocytes\na.svs,{cells}\n")
+    with pytest.raises(BadValueError, match=said):
+        read_rows(tmp_path / "m.csv")
 
 
 def test_a_manifest_says_whose_slides_they_are_to_analyse_too(tmp_path):

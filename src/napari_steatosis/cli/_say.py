@@ -27,6 +27,13 @@ FAILED = 1
 say = Console(stderr=True, highlight=False)
 """Progress and messages go to standard error; standard output is for results."""
 
+Hepatocytes = Annotated[
+    str,
+    typer.Option(
+        help="Share of hepatocytes with fat by squares, or by nuclei, which takes longer and "
+        "needs H&E at 0.5 um/px or finer."
+    ),
+]
 Model = Annotated[str, typer.Option(help="Name of a shipped model, or folder of your own.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")]
 Precision = Annotated[str, typer.Option(help="auto, fp32, bf16 or fp16.")]

@@ -29,6 +29,7 @@ from ._many import (
 from ._say import (
     Calibrated,
     Device,
+    Hepatocytes,
     Model,
     Mpp,
     Pdf,
@@ -60,13 +61,6 @@ Zones = Annotated[
     typer.Option(
         help="Fat per zone of the lobule, from areas of the classes portal and central: GeoJSON, "
         "or a folder of <slide>.geojson."
-    ),
-]
-Hepatocytes = Annotated[
-    str,
-    typer.Option(
-        help="Share of hepatocytes with fat by squares, or by nuclei, which takes longer and "
-        "needs H&E at 0.5 um/px or finer."
     ),
 ]
 Border = Annotated[
@@ -138,7 +132,7 @@ def analyse(
         def work(path: Path) -> Report:
             report = _analyse_one(path, out, asked, {**options, "client": client}, areas)
             print_report(path, report, as_json)
-            return replace(report, tables={}, prediction=None, outlines=None)
+            return replace(report, tables={}, prediction=None, outlines=None, maps={})
 
         done, failed = each_slide(slides, work, out=out, as_json=as_json)
     if done and (facts or len(slides) > 1):

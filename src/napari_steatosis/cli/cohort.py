@@ -17,6 +17,7 @@ from ._say import (
     FAILED,
     Calibrated,
     Device,
+    Hepatocytes,
     Model,
     Pdf,
     Precision,
@@ -41,8 +42,8 @@ Manifest = Annotated[
     Path,
     typer.Argument(
         help="CSV with the column path, and as wanted name, patient, visit, group, expert, "
-        "um_per_px, model, regions, region_class, exclude, tissue, stain, reference, srgb, "
-        "swap_red_blue."
+        "um_per_px, model, regions, region_class, exclude, tissue, zones, hepatocytes, stain, "
+        "reference, srgb, swap_red_blue."
     ),
 ]
 
@@ -65,6 +66,7 @@ def cohort(
     ] = False,
     stain: Stain = "auto",
     reference: Reference = "he",
+    hepatocytes: Hepatocytes = "squares",
     calibration: Calibrated = None,
     pdf: Pdf = False,
     scheduler: Scheduler = None,
@@ -88,6 +90,7 @@ def cohort(
         "scheduler": scheduler,
         "stain": stain,
         "reference": reference,
+        "hepatocytes": hepatocytes,
         "calibration": opened(calibration),
         "pdf": pdf,
         "retry": command_again("--retry-failed", less=("--overwrite",)),

@@ -38,7 +38,7 @@ class Measurement:
     interval : (float, float), optional
         95 % interval, in `unit`.
     n : int, optional
-        Number of sampling units behind the interval.
+        Number of sampling units behind the interval; slides of a patient behind the value.
     note : str
         Why there is no value, or no interval, in one sentence.
     """

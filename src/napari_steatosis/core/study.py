@@ -51,6 +51,8 @@ class PatientFat:
         What one must know, with the reason where there is no interval.
     calibrated : tuple of Measurement
         What an expert would say, where the study has a calibration.
+    findings : tuple of Measurement
+        Zones, hepatocytes and grade of all slides together; `n` slides have them.
     """
 
     patient: str
@@ -65,6 +67,7 @@ class PatientFat:
     interval: tuple[float, float] | None = None
     flags: tuple[str, ...] = ()
     calibrated: tuple[Measurement, ...] = ()
+    findings: tuple[Measurement, ...] = ()
 
 
 @dataclass(frozen=True)

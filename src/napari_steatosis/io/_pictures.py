@@ -70,11 +70,11 @@ def overview(slide: Slide, prediction: Prediction) -> Picture:
 
     shape = plane.height / plane.width
     figure, (left, right) = panels_of(1, 2, height=min((PAGE_INCHES / 2 - 0.35) * shape, 7.5))
-    _show(left, rgb, plane.frame)
-    _show(right, 0.4 + 0.6 * grey, plane.frame)
-    _show(right, heat, fine.frame, interpolation="nearest")
+    show(left, rgb, plane.frame)
+    show(right, 0.4 + 0.6 * grey, plane.frame)
+    show(right, heat, fine.frame, interpolation="nearest")
     for axes in (left, right):
-        _frame_on(axes, plane.frame, plane.bounds)
+        frame_on(axes, plane.frame, plane.bounds)
     bar = figure.colorbar(ScalarMappable(scale, colours), ax=right, shrink=0.75, pad=0.02)
     bar.set_label("fat, % of analysed tissue", fontsize=8, color=INK)
     bar.ax.tick_params(labelsize=7, colors=INK)
@@ -97,12 +97,12 @@ def examples(slide: Slide, report: Report) -> Picture | None:
     for axes in panels:
         axes.set_axis_off()
     for (text, region), plain, drawn in zip(regions, panels[::2], panels[1::2], strict=False):
-        rgb = plane.read(_same_place(region, prediction.frame, plane.frame))
-        at = _same_place(region, prediction.frame, plane.frame)
+        rgb = plane.read(same_place(region, prediction.frame, plane.frame))
+        at = same_place(region, prediction.frame, plane.frame)
         own = Frame(plane.frame.um_per_px, tuple(plane.frame.to_um((at.y, at.x)).tolist()))
         for axes in (plain, drawn):
-            _show(axes, rgb, own)
-            _frame_on(axes, prediction.frame, region, bar=axes is plain)
+            show(axes, rgb, own)
+            frame_on(axes, prediction.frame, region, bar=axes is plain)
         plain.set_title(
             f"{text}: {_share(prediction, region):.1f} % fat", loc="left", fontsize=8, color=INK
         )
@@ -134,7 +134,7 @@ def sizes(report: Report) -> Picture | None:
             [np.minimum(diameter[g], end) for g in groups],
             bins=bins,
             weights=[weights[g] for g in groups],
-            color=[_hex(colour) for colour in DROPLET_COLOURS.values()],
+            color=[hex_of(colour) for colour in DROPLET_COLOURS.values()],
             label=list(DROPLET_COLOURS),
             stacked=True,
             linewidth=0,
@@ -154,24 +154,28 @@ def sizes(report: Report) -> Picture | None:
     )
 
 
-def panels_of(rows: int, columns: int, *, height: float | None) -> tuple[Any, Sequence[Any]]:
+def panels_of(
+    rows: int, columns: int, *, height: float | None, widths: Sequence[float] | None = None
+) -> tuple[Any, Sequence[Any]]:
+    """Return a figure as wide as a page, and its panels row by row."""
     from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     tall = rows * (PAGE_INCHES / max(columns, 4) + 0.2) if height is None else height
     layout = ConstrainedLayoutEngine(w_pad=0.03, h_pad=0.03)
     figure: Any = Figure(figsize=(PAGE_INCHES, tall), layout=layout)
-    return figure, list(figure.subplots(rows, columns, squeeze=False).ravel())
+    return figure, list(figure.subplots(rows, columns, squeeze=False, width_ratios=widths).ravel())
 
 
 def picture_of(figure: Any, caption: str) -> Picture:
+    """Return a figure as a PNG with its caption."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
     coded = base64.b64encode(buffer.getvalue()).decode("ascii")
     return Picture(f"data:image/png;base64,{coded}", caption)
 
 
-def _show(axes: Any, pixels: NDArray[Any], frame: Frame, **options: Any) -> None:
+def show(axes: Any, pixels: NDArray[Any], frame: Frame, **options: Any) -> None:
     """Show pixels at their place in the tissue, um."""
     height, width = pixels.shape[:2]
     corners = [(-0.5, -0.5), (height - 0.5, width - 0.5)]
@@ -179,7 +183,7 @@ def _show(axes: Any, pixels: NDArray[Any], frame: Frame, **options: Any) -> None
     axes.imshow(pixels, extent=(left, right, bottom, top), **options)
 
 
-def _frame_on(axes: Any, frame: Frame, region: Region, *, bar: bool = True) -> None:
+def frame_on(axes: Any, frame: Frame, region: Region, *, bar: bool = True) -> None:
     """Show exactly a region, without axes, with a scale bar."""
     corners = [(region.y - 0.5, region.x - 0.5), (region.y_end - 0.5, region.x_end - 0.5)]
     (top, left), (bottom, right) = frame.to_um(corners)
@@ -217,7 +221,7 @@ def round_length_um(span_um: float) -> float:
     return float(max(step * power for step in (1, 2, 5) if step * power <= target))
 
 
-def _same_place(region: Region, frame: Frame, other: Frame) -> Region:
+def same_place(region: Region, frame: Frame, other: Frame) -> Region:
     """Return the pixels of another plane that cover a region."""
     corners = [(region.y - 0.5, region.x - 0.5), (region.y_end - 0.5, region.x_end - 0.5)]
     (top, left), (bottom, right) = other.to_px(frame.to_um(corners)) + 0.5
@@ -245,10 +249,10 @@ def _draw_outlines(axes: Any, report: Report, region: Region) -> None:
         colour = DROPLET_COLOURS[str(report.tables["droplets"]["size_class"][outline.row])]
         for ring in outline.rings:
             lines.append(frame.to_um(ring)[:, ::-1])
-            colours.append(_hex(colour))
+            colours.append(hex_of(colour))
     axes.add_collection(LineCollection(lines, colors="black", linewidths=1.2, alpha=0.6))
     axes.add_collection(LineCollection(lines, colors=colours, linewidths=0.7))
 
 
-def _hex(colour: tuple[int, int, int]) -> str:
+def hex_of(colour: tuple[int, int, int]) -> str:
     return "#{:02x}{:02x}{:02x}".format(*colour)

@@ -9,6 +9,7 @@ from typing import Any
 
 from ..core.report import Measurement, Report
 from ..core.study import ExpertAgreement, Study
+from ._study_findings import findings_tables
 from ._study_pictures import agreement_picture, groups_picture, visits_picture
 
 GRADE_SHARE = re.compile(r"calibrated_grade_\d+_share")
@@ -47,7 +48,7 @@ DEFINITIONS = (
 def of_study(study: Study) -> dict[str, Any]:
     """Return what the page of a study shows."""
     agreement = study.agreement
-    share = share_of(study.reports.items[0])
+    share, found = share_of(study.reports.items[0]), findings_tables(study)
     return {
         "study": study,
         "share_heading": SHARES[share.name] if share else "Fat, % of tissue",
@@ -59,8 +60,13 @@ def of_study(study: Study) -> dict[str, Any]:
             "visits": visits_picture(study.visits, study.order),
             "agreement": None if agreement is None else agreement_picture(agreement),
         },
+        "findings": found,
         "slides": [_slide(one, study) for one in study.reports.items],
-        "definitions": [*DEFINITIONS, *_calibration(study)],
+        "definitions": [
+            *DEFINITIONS,
+            *_calibration(study),
+            *(pair for one in found for pair in one.definitions),
+        ],
         "provenance": list(_shared(study.reports.items)),
     }
 

@@ -75,6 +75,8 @@ def _spread(one: PatientFat) -> dict[str, Any]:
 
     low, high = one.interval or (math.nan, math.nan)
     said = [measured_cells(found) for found in one.calibrated]
+    said += [{**measured_cells(own), f"{own.name}_slides": own.n or 0} for own in one.findings]
+    flags = dict.fromkeys((*one.flags, *(own.note for own in one.findings if own.note)))
     return {
         f"{SHARE}_ci95_low_percent": low,
         f"{SHARE}_ci95_high_percent": high,
@@ -82,7 +84,7 @@ def _spread(one: PatientFat) -> dict[str, Any]:
         f"{SHARE}_least_slide_percent": one.span[0],
         f"{SHARE}_largest_slide_percent": one.span[1],
         **{name: cell for cells in said for name, cell in cells.items()},
-        "flags": " | ".join(one.flags),
+        "flags": " | ".join(flags),
     }
 
 

@@ -15,6 +15,7 @@ from ..core.errors import UnreadableRegionError
 from ..core.replacing import replacing
 from ..core.report import RESEARCH_USE, Measurement, Report
 from ..core.study import ExpertAgreement, Study
+from ._finding_pictures import hepatocytes_picture, zones_picture
 from ._pdf import check_pdf, print_page
 from ._pictures import Picture, examples, overview, sizes
 
@@ -64,10 +65,10 @@ TITLES = {
     "hepatocyte_nuclei_density": "Nuclei of hepatocytes, density",
     "zone_3_to_1_ratio": "Fat in zone 3 over zone 1",
     "steatosis_grade": "Steatosis grade, estimated",
-    "grade_s0_share": "Grade S0, share of resamples",
-    "grade_s1_share": "Grade S1, share of resamples",
-    "grade_s2_share": "Grade S2, share of resamples",
-    "grade_s3_share": "Grade S3, share of resamples",
+    "grade_s0_share": "Grade S0, probability",
+    "grade_s1_share": "Grade S1, probability",
+    "grade_s2_share": "Grade S2, probability",
+    "grade_s3_share": "Grade S3, probability",
     "droplet_diameter_p25": "Droplet diameter, lower quartile",
     "droplet_diameter_median": "Droplet diameter, median",
     "droplet_diameter_p75": "Droplet diameter, upper quartile",
@@ -91,6 +92,12 @@ TITLES = {
 }
 PRINTED = {"1/mm^2": "per mm²", "um^2": "µm²", "mm^2": "mm²", " um": " µm"}
 """Units in plain letters, and how they are printed."""
+
+LEAST_PERCENT = 0.01
+"""Smaller shares are printed as less than that."""
+
+OF_ONE = re.compile(r"(grade|[Zz]one|[Rr]ing) \d[^:.]*")
+"""What differs in the definitions of a measurement of several grades or zones."""
 
 Section = tuple[str, Picture | None, str]
 """Heading, picture, and what to say where there is none."""
@@ -270,6 +277,8 @@ def value_and_unit(one: Measurement) -> str:
     """Return the value of a measurement with its unit."""
     if math.isnan(one.value):
         return "–"
+    if one.unit == "%" and 0 < one.value < LEAST_PERCENT:
+        return f"< {LEAST_PERCENT:g} %"
     return printed(f"{number(one.value)} {one.unit}".rstrip())
 
 
@@ -291,6 +300,11 @@ def _sections(report: Report) -> Iterator[Section]:
         yield _section("Overview", lambda: overview(slide, prediction))
         if report.outlines is not None:
             yield _section("Example regions", lambda: examples(slide, report))
+        if "zones" in report.maps:
+            yield _section("Zones of the lobule", lambda: zones_picture(slide, report))
+        if "cells" in report.maps and "hepatocytes" in report.tables:
+            heading = "Hepatocytes by their nuclei"
+            yield _section(heading, lambda: hepatocytes_picture(slide, report))
     if "droplets" in report.tables:
         yield _section("Droplet sizes", lambda: sizes(report))
 
@@ -303,14 +317,22 @@ def _groups(
         own = [one for one in left if one.name.startswith(begins)]
         left = [one for one in left if one not in own]
         if own:
-            yield heading, list(_without_repeats(own))
+            yield heading, list(_without_repeats(_by_measure(own)))
+
+
+def _by_measure(measurements: list[Measurement]) -> list[Measurement]:
+    """Put what was measured of each zone beside each other, one measure after the other."""
+    ends = [re.sub(r"^(zone|ring)_\d_", "", one.name) for one in measurements]
+    first = {end: ends.index(end) for end in ends}
+    order = sorted(range(len(ends)), key=lambda place: first[ends[place]])
+    return [measurements[place] for place in order]
 
 
 def _without_repeats(measurements: list[Measurement]) -> Iterator[Measurement]:
     """Say once what several in a row have in common but for a number in it."""
     before = ""
     for one in measurements:
-        core = re.sub(r"grade \d", "", one.definition)
+        core = OF_ONE.sub("", one.definition)
         alike = core == before and one.definition != ""
         yield replace(one, definition="Likewise.") if alike else one
         before = core

@@ -13,7 +13,7 @@ from functools import lru_cache
 from multiprocessing.connection import Connection
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from ..core.errors import SteatosisError
 from ..core.mask import Mask
@@ -26,6 +26,8 @@ from ..quantify.calibration import Calibration
 from ._manifest import Row
 from ._stain import AUTO
 from .analyse import Ended, Request, Stage, analyse_steps, write_all, writing
+from .hepatocytes import Counting
+from .landmarks import read_landmarks
 from .regions import read_regions
 from .segment import Progress, incomplete
 from .tissue import read_tissue
@@ -56,7 +58,7 @@ class Settings:
         Of one process.
     calibration : Calibration, optional
         Adds what the expert would say whom it was fitted to.
-    stain, reference : str
+    stain, reference, hepatocytes : str
         As for `analyse`, where a slide names none of its own.
     pdf : bool
         Write each report as PDF, too.
@@ -72,6 +74,7 @@ class Settings:
     calibration: Calibration | None = None
     stain: str = AUTO
     reference: str = "he"
+    hepatocytes: str = "squares"
     pdf: bool = False
 
 
@@ -200,7 +203,7 @@ def _states(
         raise incomplete(ended.plan, prediction)
     yield SlideState(row, "running", writing(report))
     write_all(report, settings.out, overwrite=True, pdf=settings.pdf)
-    short = replace(report, tables={}, prediction=None, outlines=None)
+    short = replace(report, tables={}, prediction=None, outlines=None, maps={})
     yield SlideState(row, "done", report=short)
 
 
@@ -221,6 +224,8 @@ def _request(row: Row, settings: Settings) -> Request:
         row.path, um_per_px=row.um_per_px, srgb=row.srgb, swap_red_blue=row.swap_red_blue
     )
 
+    counting = cast(Counting, row.hepatocytes or settings.hepatocytes)
+
     def areas(place: Path | None, classes: tuple[str, ...] = ()) -> Mask | None:
         return None if place is None else read_regions(place, slide, classes=classes)
 
@@ -235,6 +240,8 @@ def _request(row: Row, settings: Settings) -> Request:
         stain=row.stain or settings.stain,
         reference=row.reference or settings.reference,
         calibration=settings.calibration,
+        landmarks=None if row.zones is None else read_landmarks(row.zones, slide),
+        hepatocytes=counting,
     )
 
 

@@ -122,6 +122,8 @@ def asked_of(row: Row, settings: Settings) -> str:
         "region_class": row.region_class,
         "exclude": _areas(row.exclude),
         "tissue": _tissue(row),
+        "zones": _areas(row.zones),
+        "hepatocytes": row.hepatocytes or settings.hepatocytes,
         "stain": row.stain or settings.stain,
         "reference": _reference(row.reference or settings.reference),
         "settings": [

@@ -14,7 +14,14 @@ from typing import Any
 from ..core.errors import BadValueError, CannotOpenError, SteatosisError
 from ..core.slide import PLAUSIBLE_UM_PER_PX
 from ..models import shipped_folder
-from ._manifest_choices import Tissue, reference_of, stain_of, tissue_faults, tissue_of
+from ._manifest_choices import (
+    Tissue,
+    counting_of,
+    reference_of,
+    stain_of,
+    tissue_faults,
+    tissue_of,
+)
 from ._manifest_facts import contradictions
 from .analyse import stem_of
 
@@ -33,12 +40,17 @@ COLUMNS = {
     "region_class": "region_class",
     "exclude": "exclude",
     "tissue": "tissue",
+    "zones": "zones",
+    "hepatocytes": "hepatocytes",
     "stain": "stain",
     "reference": "reference",
     "srgb": "srgb",
     "swap_red_blue": "swap_red_blue",
 }
 """Column to what it gives; other columns are passed over."""
+
+PLACES = ("regions", "exclude", "zones")
+"""Columns with the place of GeoJSON."""
 
 YES, NO = ("1", "true", "yes"), ("", "0", "false", "no")
 TABLES = ("patients", "visits", "changes", "groups", "agreement")
@@ -71,6 +83,10 @@ class Row:
         Only areas of these classes.
     tissue : float or Path, optional
         Sensitivity with which it is found, or a mask.
+    zones : Path, optional
+        GeoJSON, or a folder of it, with portal and central regions.
+    hepatocytes : str
+        How they are counted; empty for that of the cohort.
     stain, reference : str
         What is done to the colours before the model sees them; empty for that of the cohort.
     srgb, swap_red_blue : bool
@@ -93,6 +109,8 @@ class Row:
     exclude: Path | None = None
     region_class: tuple[str, ...] = ()
     tissue: Tissue = None
+    zones: Path | None = None
+    hepatocytes: str = ""
     stain: str = ""
     reference: str = ""
     srgb: bool = False
@@ -237,9 +255,7 @@ def _row(cells: dict[str, str], folder: Path, number: int) -> Row:
     if not values.get("path"):
         raise BadValueError("the path is empty. Give the file or folder of the slide.")
     path = folder / values["path"]
-    places = {
-        key: folder / values[key] if values.get(key) else None for key in ("regions", "exclude")
-    }
+    places = {key: folder / values[key] if values.get(key) else None for key in PLACES}
     model = values.get("model", "")
     return Row(
         path=path,
@@ -250,10 +266,10 @@ def _row(cells: dict[str, str], folder: Path, number: int) -> Row:
         expert=values.get("expert", ""),
         um_per_px=_um_per_px(values.get("um_per_px", "")),
         model=str(folder / model) if (folder / model).is_dir() and model else model,
-        regions=places["regions"],
-        exclude=places["exclude"],
+        **places,
         region_class=tuple(filter(None, map(str.strip, values.get("region_class", "").split(";")))),
         tissue=tissue_of(values.get("tissue", ""), folder),
+        hepatocytes=counting_of(values.get("hepatocytes", "")),
         stain=stain_of(values.get("stain", "")),
         reference=reference_of(values.get("reference", ""), folder),
         srgb=_yes("srgb", values.get("srgb", "")),
@@ -290,7 +306,8 @@ def _yes(column: str, cell: str) -> bool:
 def _faults(row: Row) -> Iterator[str]:
     if not row.path.exists():
         yield f"{row.path}: there is no such file or folder. Correct the path."
-    for name, place in (("regions", row.regions), ("exclude", row.exclude)):
+    for name in PLACES:
+        place = getattr(row, name)
         if place is not None and not place.exists():
             yield f"{place}, of the column {name}, is not there. Correct the path."
     yield from tissue_faults(row.tissue, row.path)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..core.errors import BadValueError
+from ._measuring import COUNTINGS
 from ._stain import AS_IT_IS, AUTO
 from .tissue import SUFFIXES, mask_file
 
@@ -59,6 +60,27 @@ def tissue_faults(tissue: Tissue, slide: Path) -> Iterator[str]:
             mask_file(tissue, slide)
         except OSError as error:
             yield f"tissue is {tissue.name!r}: {error}"
+
+
+def counting_of(cell: str) -> str:
+    """Return what the cell of a column ``hepatocytes`` asks for; empty for what the cohort does.
+
+    Raises
+    ------
+    BadValueError
+        Where there is no such way of counting.
+
+    Examples
+    --------
+    >>> counting_of("Nuclei")
+    'nuclei'
+    """
+    said = cell.lower()
+    if said not in ("", *COUNTINGS):
+        raise BadValueError(
+            f"hepatocytes is {cell!r}; write one of {', '.join(COUNTINGS)}, or leave it empty."
+        )
+    return said
 
 
 def stain_of(cell: str) -> str:

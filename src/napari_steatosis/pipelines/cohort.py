@@ -22,6 +22,7 @@ from ._cohort_pool import run_rows
 from ._cohort_process import Settings, SlideState
 from ._cohort_record import Outcome, Record, asked_of
 from ._manifest import Row, read_rows, with_model
+from ._manifest_choices import counting_of
 from .analyse import DEFAULT_MODEL
 from .slides import write_slides
 from .study import study_of
@@ -84,9 +85,9 @@ def cohort(
     manifest : path, or sequence of mapping or path
         CSV with the column ``path`` (or ``slide``), and as wanted ``name`` (of the results),
         ``patient``, ``visit``, ``group``, ``expert``, ``um_per_px`` (or ``mpp``), ``model``,
-        ``regions``, ``region_class``, ``exclude``, ``tissue``, ``stain``, ``reference``, ``srgb``,
-        ``swap_red_blue``; other columns are passed over. Relative paths start from its folder.
-        Or such rows, or the slides themselves.
+        ``regions``, ``region_class``, ``exclude``, ``tissue``, ``zones``, ``hepatocytes``,
+        ``stain``, ``reference``, ``srgb``, ``swap_red_blue``; other columns are passed over.
+        Relative paths start from its folder. Or such rows, or the slides themselves.
     out : path
         Folder for the results of all slides.
     jobs : int
@@ -97,10 +98,9 @@ def cohort(
         Called with each `SlideState`.
     **options
         `model`, `device`, `precision`, `overwrite`, `accept_unreadable`, `calibration`, `stain`,
-        `reference` and `pdf` as in `analyse`; `retry` (how the page says that failed slides are
-        tried again);
-        `client` (a dask ``Client``) or `scheduler` (its address), whose workers compute the
-        tiles of all slides; `should_stop` (callable).
+        `reference`, `hepatocytes` and `pdf` as in `analyse`; `retry` (how the page says that
+        failed slides are tried again); `client` (a dask ``Client``) or `scheduler` (its
+        address), whose workers compute the tiles of all slides; `should_stop` (callable).
 
     Returns
     -------
@@ -153,6 +153,7 @@ def _settings(out: Path, jobs: int, options: dict[str, Any]) -> Settings:
     if jobs < 1:
         raise BadValueError(f"jobs is {jobs}; at least one slide must be analysed at a time.")
     _check_memory(jobs)
+    counting_of(str(options.get("hepatocytes", "")))
     if (client := options.pop("client", None)) is not None:
         options["scheduler"] = client.scheduler.address
     return Settings(out, threads=max(1, threads() // jobs), **options)

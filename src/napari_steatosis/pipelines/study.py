@@ -16,6 +16,7 @@ from ..quantify.calibration import Calibration
 from ..quantify.grade import grade_of
 from ..quantify.patients import Slides, changes_of, compare_groups, in_order, patients_of
 from ._manifest_facts import expert_value, is_grade
+from ._study_findings import with_findings, with_lacks
 from .expert import grades_agree, numbers_agree
 
 
@@ -58,15 +59,18 @@ def study_of(
     >>> study_of([found], {"a": SlideFacts("P1")}).patients[0].pooled
     12.5
     """
+    reports = with_lacks(reports)
     slides = [(report, facts.get(report.title, SlideFacts())) for report in reports]
     known = {report.title: own for report, own in slides}
     measured = [pair for pair in slides if pair[1].patient and _has_fat(pair[0])]
-    patients = _calibrated(patients_of(measured), measured, calibration)
-    visits = _calibrated(patients_of(measured, by_visit=True), measured, calibration)
+    patients, visits = (
+        with_findings(_calibrated(found, measured, calibration), measured)
+        for found in (patients_of(measured), patients_of(measured, by_visit=True))
+    )
     order = tuple(in_order(one.visit for one in visits))
     return Study(
         title,
-        Reports(tuple(reports), {t: one.patient for t, one in known.items() if one.patient}),
+        Reports(reports, {t: one.patient for t, one in known.items() if one.patient}),
         known,
         patients,
         visits,
