@@ -36,7 +36,7 @@ def form(make_napari_viewer_proxy, qtbot, monkeypatch, tmp_path):
 
 
 def waited(form, qtbot) -> None:
-    qtbot.waitUntil(lambda: not form.is_busy, timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: not form.is_running, timeout=WAIT_MS)
 
 
 def annotated(form, qtbot):

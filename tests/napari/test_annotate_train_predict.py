@@ -52,12 +52,12 @@ def annotate(viewer, qtbot, folder: Path) -> None:
         form.part.region.value, form.patient.value = VIEW, f"P{number}"
         qtbot.wait(500)
         form.start()
-        qtbot.waitUntil(lambda: not form.is_busy, timeout=WAIT_MS)
+        qtbot.waitUntil(lambda: not form.is_running, timeout=WAIT_MS)
         layer = form.labels.value
         layer.paint((40, 40), 2)
         layer.paint((80, 80), 0)
         form.save_annotation()
-        qtbot.waitUntil(lambda: not form.is_busy, timeout=WAIT_MS)
+        qtbot.waitUntil(lambda: not form.is_running, timeout=WAIT_MS)
         assert form.saved.count() == number, form.panel.flags.text()
         if number == 3:
             picture(viewer, qtbot, "annotate-form.png")

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from magicgui.widgets import ComboBox, Container, FileEdit, FloatSpinBox, LineEdit, PushButton
+from magicgui.widgets import ComboBox, FileEdit, FloatSpinBox, LineEdit, PushButton
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QLabel, QListWidget, QSizePolicy
+from qtpy.QtWidgets import QListWidget
 
 from ..core.errors import BadValueError, SteatosisError
-from ..core.report import RESEARCH_USE
 from ..models import SHIPPED
 from .annotation import (
     BRUSH_PX,
@@ -22,24 +20,27 @@ from .annotation import (
     points_layer,
     tile_of,
 )
-from .job import Job, Outcome
-from .layers import slide_of, slides_among, watch_layers
+from .form import Form
+from .job import Steps
+from .layers import watch_layers
 from .model_field import ModelField
-from .panel import Panel, Rows
+from .panel import Rows, across
 from .part_fields import PartFields
-from .pixel_size import PixelSize
 from .recent import ANNOTATED
+from .slide_field import SlideField
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     import napari
 
-WIDTH_PX = 390
 NOTHING = "Nothing"
 UM_PER_PX = 0.5
 """Resolution of the shipped models."""
 
 
-class AnnotateForm(Container):
+class AnnotateForm(Form):
     """Make labels over a part of a slide that can be painted on, and add them to a dataset.
 
     Parameters
@@ -51,9 +52,8 @@ class AnnotateForm(Container):
     title = "Annotate"
 
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
-        super().__init__(labels=False)
-        self.viewer = napari_viewer
-        self._job: Job | None = None
+        super().__init__(napari_viewer)
+        self._saving = Rows()
         self._build()
         self._explain()
         self._connect()
@@ -61,44 +61,32 @@ class AnnotateForm(Container):
         self.show_saved()
 
     def _build(self) -> None:
-        self.slide = ComboBox(label="Slide", choices=self._slides, nullable=True)
-        self._size = PixelSize()
-        self.pixel_size = self._size.field
+        self._which = SlideField(self.viewer, self._rows)
+        self.slide, self.pixel_size = self._which.slide, self._which.pixel_size
         self.resolution = FloatSpinBox(
             label="Resolution (µm)", min=0.05, max=20, step=0.05, value=UM_PER_PX
         )
         self.classes = LineEdit(label="Classes", value="tissue, fat")
         self.begin_with = ModelField([NOTHING, *SHIPPED], label="Begin with")
         self.new = PushButton(text="New annotation")
-        self.cancel = PushButton(text="Cancel", enabled=False)
         self.labels = ComboBox(label="Annotation", choices=self._annotations, nullable=True)
         self.points = ComboBox(label="Points", choices=self._points, nullable=True)
         self.add_points = PushButton(text="Add points")
         self.patient, self.stain = LineEdit(label="Patient"), LineEdit(label="Stain", value="H&E")
         self.folder = FileEdit(label="Dataset", mode="d", nullable=True, value=None)
         self.save = PushButton(text="Save to dataset")
-        self._rows, self._saving = Rows(), Rows()
-        self._rows.add(self.slide)
-        self._rows.add(self.pixel_size, self._size.source)
+        self._starts = (self.new, self.save)
         self.part = PartFields(self.viewer, self._rows)
         for field in (self.resolution, self.classes, self.begin_with):
             self._rows.add(field)
         for field in (self.labels, self.points, self.patient, self.stain, self.folder):
             self._saving.add(field)
-        self.panel, self.saved = Panel(), QListWidget()
+        self.saved = QListWidget()
         self.saved.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self.saved.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.panel.table.hide()
-        self.panel.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
-        layout = self.native.layout()
-        layout.addWidget(self._rows)
-        layout.addWidget(_across(self.new, self.cancel))
-        layout.addWidget(self._saving)
-        layout.addWidget(_across(self.add_points, self.save))
-        layout.addWidget(self.panel)
-        layout.addWidget(self.saved, 1)
-        layout.addWidget(QLabel(RESEARCH_USE))
-        self.native.setMinimumWidth(WIDTH_PX)
+        making, keeping = across(self.new, self.cancel), across(self.add_points, self.save)
+        parts = (self._rows, making, self._saving, keeping, self.panel, self.saved)
+        self._lay_out(*parts, growing=self.saved)
 
     def _explain(self) -> None:
         self.folder.choose_btn.text = "Choose…"
@@ -117,16 +105,10 @@ class AnnotateForm(Container):
 
     def _connect(self) -> None:
         watch_layers(self.viewer, self._layers_changed)
-        self.slide.changed.connect(self._slide_changed)
         self.folder.changed.connect(self.show_saved)
         self.new.changed.connect(self.start)
-        self.cancel.changed.connect(self.stop)
         self.add_points.changed.connect(self.set_points)
         self.save.changed.connect(self.save_annotation)
-        self.native.destroyed.connect(self._closed)
-
-    def _slides(self, _: Any = None) -> list[tuple[str, Any]]:
-        return slides_among(self.viewer.layers)
 
     def _annotations(self, _: Any = None) -> list[tuple[str, Any]]:
         from napari.layers import Labels
@@ -142,17 +124,12 @@ class AnnotateForm(Container):
         return [(one.name, one) for one in self.viewer.layers if isinstance(one, Points)]
 
     def _layers_changed(self, _: Any = None) -> None:
-        for field in (self.slide, self.labels, self.points):
+        for field in (self.labels, self.points):
             field.reset_choices()
+        self._which.refresh()
         self.part.refresh()
-        for field, there in ((self.slide, self._slides()), (self.labels, self._annotations())):
-            if field.value is None and there:
-                field.value = there[-1][1]
-        self._slide_changed()
-
-    def _slide_changed(self, _: Any = None) -> None:
-        slide = None if self.slide.value is None else self.slide.value.metadata.get("slide")
-        self._size.show(slide)
+        if self.labels.value is None and (there := self._annotations()):
+            self.labels.value = there[-1][1]
 
     def class_names(self) -> tuple[str, ...]:
         """Return the classes that the field names.
@@ -167,40 +144,35 @@ class AnnotateForm(Container):
             raise BadValueError("Name two classes or more, each once: tissue, fat.")
         return names
 
-    @property
-    def is_busy(self) -> bool:
-        """Whether labels are being made or saved."""
-        return self._job is not None
+    def _show_running(self, running: bool) -> None:
+        super()._show_running(running)
+        self._saving.setEnabled(not running)
 
     # Labels
 
     def start(self) -> None:
         """Make labels over the part that the fields say."""
-        if self._job is not None:
-            return
-        try:
-            slide, names = slide_of(self.slide.value, self._size.um), self.class_names()
-            part = self.part.part(self.slide.value, slide)
-            self._ground = ground_of(slide, part, float(self.resolution.value), names)
-        except SteatosisError as error:
-            self.panel.complain(str(error))
-            return
-        self._image = self.slide.value
-        model = None if self.begin_with.value == NOTHING else str(self.begin_with.value)
-        self._launch(beginning(self._ground, model), "Looking with the model", self._made)
+        self.launch(self._beginning, then=self._made, stage="Looking with the model")
 
-    def _made(self, item: float | np.ndarray) -> None:
+    def _beginning(self) -> Steps:
+        slide, names = self._which.chosen(), self.class_names()
+        self._image = self._which.layer
+        part = self.part.part(self._image, slide)
+        self._ground = ground_of(slide, part, float(self.resolution.value), names)
+        model = None if self.begin_with.value == NOTHING else str(self.begin_with.value)
+        return beginning(self._ground, model)
+
+    def _made(self, labels: NDArray[np.uint8]) -> None:
         from napari.layers import Layer
 
-        if isinstance(item, float):
-            self.panel.show_share(item)
-        elif self._image in self.viewer.layers:
-            layer = Layer.create(*annotation_layer(self._ground, item, self._image))
-            self.viewer.add_layer(layer)
-            layer.selected_label, layer.brush_size, layer.mode = 2, BRUSH_PX, "paint"
-            self.labels.value = layer
-            names = ", ".join(f"{i} {one}" for i, one in enumerate(self._ground.classes, start=1))
-            self._said = f"Paint: {names}; 0 is not annotated."
+        if self._image not in self.viewer.layers:
+            return
+        layer = Layer.create(*annotation_layer(self._ground, labels, self._image))
+        self.viewer.add_layer(layer)
+        layer.selected_label, layer.brush_size, layer.mode = 2, BRUSH_PX, "paint"
+        self.labels.value = layer
+        names = ", ".join(f"{i} {one}" for i, one in enumerate(self._ground.classes, start=1))
+        self.panel.say(f"Paint: {names}; 0 is not annotated.")
 
     def set_points(self) -> None:
         """Add a layer of points that take the label of a class, ready to be set."""
@@ -219,16 +191,9 @@ class AnnotateForm(Container):
 
     def save_annotation(self) -> None:
         """Add the annotation, as it is now, to the dataset."""
-        if self._job is not None:
-            return
-        try:
-            steps = self._saving_steps()
-        except SteatosisError as error:
-            self.panel.complain(str(error))
-            return
-        self._launch(steps, "Saving", self._saved)
+        self.launch(self._saving_steps, then=self._saved, stage="Saving")
 
-    def _saving_steps(self) -> Callable[[Callable[[], bool]], Iterator[Any]]:
+    def _saving_steps(self) -> Steps:
         if self.labels.value is None:
             raise BadValueError("There is no annotation. Make one with 'New annotation'.")
         folder, patient = self.folder.value, str(self.patient.value).strip()
@@ -250,8 +215,9 @@ class AnnotateForm(Container):
         return steps
 
     def _saved(self, _: Any) -> None:
-        self._said = "Saved. It is in the list below, and Train offers the dataset."
+        self.panel.say("Saved. It is in the list below, and Train offers the dataset.")
         ANNOTATED.add(str(self.folder.value))
+        self.show_saved()
 
     def show_saved(self, _: Any = None) -> None:
         """List what the dataset holds."""
@@ -269,43 +235,3 @@ class AnnotateForm(Container):
             name = row["path"].rpartition("/")[2]
             self.saved.addItem(f"{row['patient'] or 'unknown'} · {name}")
             self.saved.item(self.saved.count() - 1).setToolTip(f"{name}, slide {row['slide']}")
-
-    # Jobs
-
-    def _launch(self, steps: Any, text: str, on_item: Callable[[Any], None]) -> None:
-        self._said = ""
-        self.panel.begin()
-        self.panel.begin_stage(text)
-        self._set_running(True)
-        self._job = Job(steps, self.title, on_item=on_item, on_end=self._ended)
-
-    def stop(self) -> None:
-        """End it after the part at work."""
-        if self._job is not None:
-            self._job.cancel()
-            self.cancel.enabled = False
-
-    def _set_running(self, running: bool) -> None:
-        self.new.enabled = self.save.enabled = not running
-        self.cancel.enabled = running
-
-    def _ended(self, outcome: Outcome) -> None:
-        self._job = None
-        self._set_running(False)
-        self.panel.end()
-        self.panel.say(self._said if outcome.status == "done" else "Stopped.")
-        self.show_saved()
-        if outcome.error is not None:
-            self.panel.say("")
-            self.panel.complain(outcome.said)
-
-    def _closed(self, _: Any = None) -> None:
-        if self._job is not None:
-            self._job.abandon()
-        self._job = None
-
-
-def _across(*buttons: PushButton) -> Any:
-    row = Container(widgets=list(buttons), layout="horizontal", labels=False)
-    row.margins = (0, 0, 0, 0)
-    return row.native

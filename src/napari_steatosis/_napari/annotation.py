@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.errors import BadValueError
+from .job import Steps
 from .layers import LayerTuple, data_to_world, placed_over
 from .part_fields import Part
 
@@ -33,7 +34,6 @@ FIRST_ALPHA = "60"
 """The first class is most of the picture, which must be seen through it."""
 
 COLOURS = ("#2fb35a", "#ff8800", "#00b7ff", "#d946ef", "#facc15", "#f43f5e")
-Steps = Callable[[Callable[[], bool]], Iterator[Any]]
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,7 +6,7 @@ import logging
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-Steps = Callable[[Callable[[], bool]], Iterator[Any]]
+Steps = Callable[[Callable[[], bool]], Generator[Any, None, Any]]
 """Given ``should_stop``, yields what happens; runs outside the GUI thread."""
 
 
@@ -105,7 +105,7 @@ def drive(steps: Steps, stop: threading.Event) -> Generator[Any, None, Outcome]:
         log.error("A job failed.\n%s", traceback.format_exc())
         return Outcome("failed", error)
     finally:
-        items.close()  # type: ignore[attr-defined]
+        items.close()
 
 
 class Job:

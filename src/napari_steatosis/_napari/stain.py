@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from magicgui.widgets import ComboBox, Container, LineEdit, PushButton
-from qtpy.QtWidgets import QFileDialog, QLabel, QSizePolicy
+from magicgui.widgets import ComboBox, LineEdit, PushButton
+from qtpy.QtWidgets import QFileDialog
 
-from ..core.duration import duration
 from ..core.errors import SteatosisError
-from ..core.report import RESEARCH_USE
 from ..core.stain import StainTransform
 from ..imaging.stain import STAINS
-from .job import Job, Outcome
-from .layers import slide_of, slides_among, watch_layers
-from .panel import Panel, Rows
-from .pixel_size import PixelSize
+from .form import Form
+from .job import Outcome, Steps
+from .layers import slides_among, watch_layers
+from .panel import across
 from .save import SUFFIXES
+from .slide_field import SlideField
 from .stain_choice import Choice, Known
 from .stain_layers import amount_layers, stained_layer
 from .stain_preview import BESIDE, OFF, OVER, Preview
@@ -32,11 +30,10 @@ if TYPE_CHECKING:
     from ..core.slide import Slide
     from ..pipelines.normalise import Goal
 
-WIDTH_PX = 390
 DEFAULT_REFERENCE = "he"
 
 
-class StainForm(Container):
+class StainForm(Form):
     """Fit a stain transform to a slide, look at it, and apply it to the whole slide or save it.
 
     Parameters
@@ -46,16 +43,14 @@ class StainForm(Container):
     """
 
     title = "Normalise stain"
+    in_dock = True
 
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
-        super().__init__(labels=False)
-        self.viewer = napari_viewer
+        super().__init__(napari_viewer)
         self.transform: StainTransform | None = None
         self._fits: dict[Hashable, StainTransform] = {}
         self._known = Known()
         self._saved: list[Path] = []
-        self._job: Job | None = None
-        self._made: Any = None
         self._shown_preview = Preview(napari_viewer)
         self._build()
         self._explain()
@@ -63,38 +58,23 @@ class StainForm(Container):
         self._layers_changed()
 
     def _build(self) -> None:
-        self.slide = ComboBox(label="Slide", choices=self._slides, nullable=True)
-        self._size = PixelSize()
-        self.pixel_size = self._size.field
+        self._which = SlideField(self.viewer, self._rows, offered=unstained)
+        self.slide, self.pixel_size = self._which.slide, self._which.pixel_size
         self.method = ComboBox(label="Method", choices=list(STAINS))
         self.vectors = LineEdit(label="Stain vectors", value="H&E")
         self.reference = ComboBox(label="Reference", choices=self._references)
         self.part = ComboBox(label="Only inside", choices=self._parts, nullable=True)
         self.preview = ComboBox(label="Preview", choices=[OFF, OVER, BESIDE])
         self.apply, self.amounts = PushButton(text="Apply"), PushButton(text="H and E")
-        self.cancel = PushButton(text="Cancel", enabled=False)
         self.save = PushButton(text="Save as OME-Zarr…")
         self.save_amounts = PushButton(text="Save H and E…")
         self.save_reference = PushButton(text="Save reference…")
-        self._rows = Rows()
-        self._rows.add(self.slide)
-        self._rows.add(self.pixel_size, self._size.source)
         for field in (self.method, self.vectors, self.reference, self.part, self.preview):
             self._rows.add(field)
-        self.panel = Panel()
-        self.panel.table.hide()
-        self.panel.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
-        layout = self.native.layout()
-        layout.addWidget(self._rows)
         saving = self.save, self.save_amounts, self.save_reference
-        for row in ((self.apply, self.amounts, self.cancel), saving):
-            across = Container(widgets=row, layout="horizontal", labels=False)
-            across.margins = (0, 0, 0, 0)
-            layout.addWidget(across.native)
-        layout.addWidget(self.panel)
-        layout.addStretch(1)
-        layout.addWidget(QLabel(RESEARCH_USE))
-        self.native.setMinimumWidth(WIDTH_PX)
+        self._starts = (self.apply, self.amounts, *saving)
+        adding = across(self.apply, self.amounts, self.cancel)
+        self._lay_out(self._rows, adding, across(*saving), self.panel)
 
     def _explain(self) -> None:
         self.method.tooltip = "How the colours of the tissue are described; white stays white"
@@ -115,7 +95,7 @@ class StainForm(Container):
 
     def _connect(self) -> None:
         watch_layers(self.viewer, self._layers_changed)
-        self.slide.changed.connect(self._slide_changed)
+        self.slide.changed.connect(self.show_preview)
         self.reference.changed.connect(self._reference_changed)
         for field in (self.pixel_size, self.method, self.part, self.preview):
             field.changed.connect(self.show_preview)
@@ -123,18 +103,11 @@ class StainForm(Container):
         self.method.changed.connect(self._show_fields)
         self.apply.changed.connect(lambda: self._with_fit(self._add_normalised))
         self.amounts.changed.connect(lambda: self._with_fit(self._add_amounts))
-        self.cancel.changed.connect(self.stop)
         self.save.changed.connect(lambda: self._ask_save("normalised slide", self.write))
         self.save_amounts.changed.connect(lambda: self._ask_save("stains", self.write_amounts))
         self.save_reference.changed.connect(self._ask_save_reference)
-        self.native.destroyed.connect(self._closed)
 
     # What the fields offer
-
-    def _slides(self, _: Any = None) -> list[tuple[str, Any]]:
-        offered = slides_among(self.viewer.layers)
-        known = [(layer.metadata.get("slide"), name, layer) for name, layer in offered]
-        return [(name, layer) for own, name, layer in known if own is None or own.stain is None]
 
     def _references(self, _: Any = None) -> list[tuple[str, Any]]:
         return references(self.viewer, self._saved)
@@ -145,25 +118,10 @@ class StainForm(Container):
     def _layers_changed(self, _: Any = None) -> None:
         if not self._shown_preview.is_shown and not self.is_running:
             self._preview_off()  # its layer, or that of the slide, was taken away
-        for chooser in (self.slide, self.reference, self.part):
+        for chooser in (self.reference, self.part):
             chooser.reset_choices()
-        if self.slide.value is None and (slides := self._slides()):
-            self.slide.value = slides[-1][1]
-        self._show_size()
+        self._which.refresh()
         self._show_fields()
-
-    def _chosen(self) -> Slide | None:
-        return None if self.slide.value is None else self.slide.value.metadata.get("slide")
-
-    def _slide_changed(self, _: Any = None) -> None:
-        slide = self._chosen()
-        if slide is not None:  # which may be given its pixel size elsewhere
-            self.slide.value.events.metadata.connect(self._show_size)
-        self._show_size()
-        self.show_preview()
-
-    def _show_size(self, _: Any = None) -> None:
-        self._size.show(self._chosen())
 
     def _reference_changed(self, value: Any) -> None:
         if value == CHOOSE:
@@ -196,21 +154,16 @@ class StainForm(Container):
         SteatosisError
             Where something is missing, with what to do about it.
         """
-        slide = slide_of(self.slide.value, self._size.um)
+        slide = self._which.chosen()
         vectors = str(self.vectors.value) if self._by_hand else ""
         asked = (str(self.method.value), self._goal(), vectors)
         return Choice(self.slide.value, slide, *asked, self._known)
 
     def _goal(self) -> Goal:
         own = self.reference.value == self.slide.value
-        return goal_of(self.reference.value, self.part.value, self._size.um if own else 0.0)
+        return goal_of(self.reference.value, self.part.value, self._which.um_per_px if own else 0.0)
 
     # Fitting
-
-    @property
-    def is_running(self) -> bool:
-        """Whether a transform is fitted, or something is written."""
-        return self._job is not None
 
     def _with_fit(self, act: Callable[[Choice, StainTransform], None]) -> None:
         """Do something with the transform that is asked for; fit it first where it is new."""
@@ -219,7 +172,8 @@ class StainForm(Container):
         try:
             choice = self.choice()
         except SteatosisError as error:
-            self._fail(str(error))
+            self._preview_off()
+            self.panel.complain(str(error))
             return
         if choice.key in self._fits:
             self._act(act, choice)
@@ -229,7 +183,7 @@ class StainForm(Container):
             self._fits[choice.key] = transform
             self._act(act, choice)
 
-        self._launch(choice.steps, fitted)
+        self._begin(lambda: choice.steps, fitted)
 
     def _act(self, act: Callable[[Choice, StainTransform], None], choice: Choice) -> None:
         self.transform = self._fits[choice.key]
@@ -239,63 +193,14 @@ class StainForm(Container):
         else:
             self._preview_off()
 
-    def _launch(self, steps: Any, then: Callable[[Any], None]) -> None:
-        """Run steps; what they yield last is handed on when they have ended well."""
-        self._made, began = None, time.monotonic()
-        self._set_busy(True)
-        self.panel.begin()
-
-        def ended(outcome: Outcome) -> None:
-            self._job = None
-            self._set_busy(False)
-            self.panel.end()
-            if outcome.error is not None:
-                self._fail(outcome.said)
-            elif outcome.status == "cancelled" or self._made is None:
-                self.panel.say("Stopped.")
-                self._preview_off()
-            else:
-                self.panel.say(f"Done in {duration(time.monotonic() - began)}.")
-                then(self._made)
-
-        self._job = Job(steps, self.title, on_item=self._happened, on_end=ended)
-
-    def _happened(self, item: Any) -> None:
-        from ..pipelines.analyse import Share, Stage
-
-        if isinstance(item, Stage):
-            self.panel.begin_stage(item.text)
-        elif isinstance(item, Share):
-            self.panel.show_share(item.done)
-            self._job.show(int(100 * item.done), 100)
-        else:
-            self._made = item
-
-    def _set_busy(self, busy: bool) -> None:
-        self._rows.setEnabled(not busy)
-        self.cancel.enabled = busy
-        for button in (self.apply, self.amounts, self.save, self.save_amounts, self.save_reference):
-            button.enabled = not busy
-
-    def stop(self) -> None:
-        """End what is being done after the step at work; nothing half-written stays."""
-        if self._job is not None:
-            self._job.cancel()
-            self.cancel.enabled = False
-            self.panel.say("Stopping after this step…")
+    def _begin(self, prepare: Callable[[], Steps], then: Callable[[Any], None]) -> None:
+        self.launch(prepare, then=then, otherwise=self._preview_off)
 
     def _show_findings(self, transform: StainTransform) -> None:
         findings = transform.findings
         self.panel.flags.setVisible(bool(findings))
         if findings:
             self.panel.warn("\n".join(f"• {finding}" for finding in findings))
-
-    def _fail(self, text: str) -> None:
-        from napari.utils.notifications import show_error
-
-        self._preview_off()
-        self.panel.warn(text)
-        show_error(text)
 
     # What is done with a transform
 
@@ -316,7 +221,7 @@ class StainForm(Container):
         self._shown_preview.put(beside=self.preview.value == BESIDE)
         self.panel.say(f"What you see is normalised: {state_of(transform)}.")
 
-    def _preview_off(self) -> None:
+    def _preview_off(self, _: Outcome | None = None) -> None:
         if self.preview.value != OFF:
             self.preview.value = OFF
 
@@ -365,8 +270,8 @@ class StainForm(Container):
 
     def _write(self, path: Path, image: Callable[[Slide, StainTransform], Any]) -> None:
         self._with_fit(
-            lambda choice, transform: self._launch(
-                saving_image(image(choice.slide, transform), path), self._say_saved
+            lambda choice, transform: self._begin(
+                lambda: saving_image(image(choice.slide, transform), path), self._say_saved
             )
         )
 
@@ -377,14 +282,7 @@ class StainForm(Container):
 
     def write_reference(self, path: Path) -> None:
         """Write the reference that is chosen to a file."""
-        if self.is_running:
-            return
-        try:
-            goal = self._goal()
-        except SteatosisError as error:
-            self._fail(str(error))
-            return
-        self._launch(saving_reference(goal, path), self._say_saved)
+        self._begin(lambda: saving_reference(self._goal(), path), self._say_saved)
 
     def _say_saved(self, path: Path) -> None:
         from napari.utils.notifications import show_info
@@ -392,7 +290,9 @@ class StainForm(Container):
         self.panel.say(f"Saved {path}.")
         show_info(f"Saved {path}.")
 
-    def _closed(self, _: Any = None) -> None:
-        if self._job is not None:
-            self._job.abandon()
-        self._job = None
+
+def unstained(layers: Iterable[Any]) -> list[tuple[str, Any]]:
+    """Return name and layer of the slides among layers that are not normalised already."""
+    offered = slides_among(layers)
+    known = [(layer.metadata.get("slide"), name, layer) for name, layer in offered]
+    return [(name, layer) for own, name, layer in known if own is None or own.stain is None]

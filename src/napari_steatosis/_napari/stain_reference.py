@@ -6,6 +6,7 @@ from collections.abc import Callable, Hashable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .job import Steps
 from .layers import shapes_among, slide_of, slides_among
 from .view import shapes_um
 
@@ -75,7 +76,7 @@ def key_of(goal: Goal) -> Hashable:
     return goal.slide.fingerprint, goal.slide.colour, goal.slide.um_per_px, part
 
 
-def saving_reference(goal: Goal, path: Path) -> Callable[[Callable[[], bool]], Iterator[Any]]:
+def saving_reference(goal: Goal, path: Path) -> Steps:
     """Return the steps that write a reference to a file; they yield the file last."""
 
     def steps(should_stop: Callable[[], bool]) -> Iterator[Any]:

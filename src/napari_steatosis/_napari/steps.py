@@ -7,19 +7,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .job import device_of, give_back
+from .job import Steps, device_of, give_back
 from .view import Focus
 
 if TYPE_CHECKING:
-    from ..core.report import Report
     from ..pipelines.analyse import Event, Request
-    from ..pipelines.estimate import Estimate
 
 SHOWN_S = 2.0
 """How long a run waits at most for its layer to be shown, seconds."""
-
-Steps = Callable[[Callable[[], bool]], "Iterator[Event | Estimate | Report]"]
-"""Given what says whether to stop, yields what happens, to be shown on the GUI thread."""
 
 
 def run_steps(

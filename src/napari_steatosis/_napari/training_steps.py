@@ -57,7 +57,7 @@ class Asked:
         by = "image" if self.judged_on == IMAGES else "official" if official else "patient"
         seed = int(self.how.get("seed", 0))
         try:
-            training, held = data.split(by, held_out=HELD_OUT, seed=seed)  # type: ignore[call-overload]
+            training, held = data.split(by, held_out=HELD_OUT, seed=seed)
         except BadValueError as error:
             raise BadValueError(
                 f"{error} Or choose another entry under 'Judge on': {IMAGES} or {NOTHING}."
