@@ -55,7 +55,8 @@ class StoredAmounts:
     @property
     def dtype(self) -> np.dtype[Any]:
         """Of the values."""
-        return np.dtype(self.array.dtype)
+        stored: np.dtype[Any] = np.dtype(self.array.dtype)
+        return stored
 
     @property
     def chunks(self) -> tuple[int, ...]:
@@ -162,7 +163,7 @@ def _amounts(place: Path, stated: dict[str, Any]) -> Amounts:
     if image.axes != AXES:
         raise CannotOpenError(f"its axes are {image.axes!r}, where {AXES!r} was written")
     arrays = [_array(place, dataset.path) for dataset in image.datasets]
-    used, _, _ = fitting_levels(image, [array.shape[1:] for array in arrays])
+    used, _, _ = fitting_levels(image, [(a.shape[1], a.shape[2]) for a in arrays])
     levels: tuple[Array, ...] = tuple(arrays[number] for number in used)
     channels = attributes["omero"]["channels"]
     if len(channels) != levels[0].shape[0]:
