@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 
 import numpy as np
@@ -126,6 +127,61 @@ def test_one_kind_gives_rings_and_squares_look_at_no_nucleus(shown, qtbot):
     assert title == "100 to 200 µm from the nearest central region"
     assert not form.tabs.zones.ratio.text()
     assert "not zones 1 to 3" in form.panel.flags.text()
+
+
+def masks_of(form, labels, fat):
+    from napari_steatosis._napari.landmarks import Place
+
+    return form.findings.landmarks(Place(labels, fat.frame, fat.slide))
+
+
+def middles_um(mask):
+    rows, columns = np.nonzero(mask.values)
+    return mask.frame.to_um((rows.mean(), columns.mean()))
+
+
+def test_points_labels_and_a_file_mean_the_same_places(shown, fat, tmp_path):
+    viewer, form, labels = shown
+    own = {key: getattr(labels, key) for key in ("scale", "translate", "units")}
+    both = {"class": ["Portal tract", "central"]}
+    points = viewer.add_points([PORTAL, CENTRAL], features=both, name="clicked", **own)
+    painted = np.zeros(fat.shape, np.uint8)
+    for value, (y, x) in enumerate((PORTAL, CENTRAL), start=3):
+        painted[y - 15 : y + 16, x - 15 : x + 16] = value
+    classes = {"index": [3, 4], "class": both["class"]}
+    brushed = viewer.add_labels(painted, features=classes, name="painted", **own)
+    drawn = draw(viewer, labels, [PORTAL, CENTRAL], both["class"])
+    file = tmp_path / "vessels.geojson"
+    rings = [square(*place)[[0, 1, 2, 3, 0], ::-1] + 0.5 for place in (PORTAL, CENTRAL)]
+    file.write_text(json.dumps([
+        {"type": "Feature",
+         "geometry": {"type": "Polygon", "coordinates": [ring.tolist()]},
+         "properties": {"objectType": "annotation", "classification": {"name": name}}}
+        for ring, name in zip(rings, both["class"], strict=True)
+    ]))  # fmt: skip
+    for chosen in (points, brushed, drawn, file):
+        for field in (form.findings.portal, form.findings.central):
+            if chosen is file:
+                field.offer(file)
+            else:
+                field.value = chosen
+        found = masks_of(form, labels, fat)
+        for mask, place in ((found.portal, PORTAL), (found.central, CENTRAL)):
+            np.testing.assert_allclose(middles_um(mask), fat.frame.to_um(place), atol=2.5)
+
+
+def test_what_the_plugin_made_is_no_landmark(shown):
+    _, form, labels = shown
+    names = [name for name, _ in form.findings.portal._all()]
+    assert labels.name not in names
+    assert names[-1] == "GeoJSON file…"
+
+
+def test_an_empty_layer_is_told(shown):
+    viewer, form, _ = shown
+    form.findings.central.value = viewer.add_points(ndim=2, name="nothing")
+    press(form.run)
+    assert "'nothing' is empty" in form.panel.flags.text()
 
 
 def test_a_layer_whose_classes_lack_the_kind_is_told(shown):

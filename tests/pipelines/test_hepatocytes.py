@@ -78,6 +78,31 @@ def test_tiles_do_not_show(fat, found, monkeypatch):
         assert again.made_by == found.made_by
         for name, values in found.table.items():
             np.testing.assert_allclose(again.table[name], values, err_msg=name)
+        np.testing.assert_array_equal(again.territories.levels[0], found.territories.levels[0])
+
+
+def test_the_map_of_territories_has_their_area_and_their_fat(fat, found):
+    drawn, table = found.territories, found.table
+    finest = np.asarray(drawn.levels[0])
+    assert {drawn.properties[value]["class"] for value in np.unique(finest)[1:]} == {
+        "without fat",
+        "with fat",
+    }
+    for value, of in ((1, ~table["with_fat"]), (2, table["with_fat"])):
+        area = np.count_nonzero(finest == value) * drawn.frame.um2_per_px
+        assert area == pytest.approx(table["territory_area_um2"][of].sum(), rel=0.02)
+    row, column = np.rint(drawn.frame.to_px(np.stack([table["y_um"], table["x_um"]], axis=1))).T
+    seen = finest[row.astype(int), column.astype(int)]
+    assert np.mean(seen == 1 + table["with_fat"]) > 0.99
+    assert fat.slide.shape == (SIDE, SIDE)
+    assert st.measure(fat, nuclei=found).maps["territories"] is drawn
+
+
+def test_a_large_map_of_territories_has_coarser_levels(monkeypatch, fat, found):
+    monkeypatch.setattr("napari_steatosis.pipelines._territory_map.COARSEST_PX", 128)
+    levels = find_hepatocytes(fat).territories.levels
+    assert [level.shape[0] for level in levels] == [450, 225, 113]
+    np.testing.assert_array_equal(levels[2], np.asarray(found.territories.levels[0])[::4, ::4])
 
 
 def test_they_are_measured_beside_squares_and_the_grade_rests_on_them(fat, found):

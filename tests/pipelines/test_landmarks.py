@@ -45,6 +45,19 @@ def test_both_kinds_lie_where_they_were_drawn(tmp_path, slide):
             np.testing.assert_allclose(middle, (np.array(corner) + 20) * 0.5, atol=2)
 
 
+def test_points_stand_for_small_vessels(tmp_path, slide):
+    point = feature(0, 0, "Central vein")
+    point["geometry"] = {"type": "MultiPoint", "coordinates": [[100.5, 40.5], [200.5, 60.5]]}
+    marks = read_landmarks(written(tmp_path, point, feature(9, 9, "portal")), slide)
+    assert marks.kinds == ("portal", "central")
+    rows, columns = np.nonzero(marks.central.values)
+    places = marks.central.frame.to_um(np.stack([rows, columns], axis=1))
+    for y, x in ((20, 50), (30, 100)):
+        near = np.abs(places - (y, x)).max(1) < 10
+        assert marks.central.frame.um2_per_px * near.sum() == pytest.approx(64)
+        np.testing.assert_allclose(places[near].mean(0), (y, x), atol=2)
+
+
 def test_one_kind_alone(tmp_path, slide):
     assert read_landmarks(written(tmp_path, feature(9, 9, "PORTAL")), slide).kinds == ("portal",)
 

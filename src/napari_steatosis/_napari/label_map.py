@@ -1,4 +1,4 @@
-"""Zones of the lobule, and cells with and without fat, as layers of labels."""
+"""Zones of the lobule, and territories of hepatocytes, as layers of labels."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def label_map(report: Report, name: str, labels: napari.layers.Labels) -> LayerT
     ----------
     report : Report
         With the map.
-    name : {"zones", "cells"}
+    name : {"zones", "territories"}
         Which one.
     labels : napari.layers.Labels
         With a prediction in its metadata.

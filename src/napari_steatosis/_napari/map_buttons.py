@@ -1,4 +1,4 @@
-"""The buttons that add what was measured as layers: local fat, grade, zones, cells, nuclei."""
+"""The buttons that add what was measured as layers: fat, grade, zones, territories, nuclei."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ class MapButtons:
 
     def __init__(self, viewer: napari.Viewer, shown: Shown) -> None:
         self._viewer, self._shown = viewer, shown
-        names = ("Fat map", "Grade map", "Zones", "Cells", "Nuclei")
+        names = ("Fat map", "Grade map", "Zones", "Territories", "Nuclei")
         self.all = tuple(PushButton(text=name, enabled=False) for name in names)
-        self.fat, self.grade, self.zones, self.cells, self.nuclei = self.all
+        self.fat, self.grade, self.zones, self.territories, self.nuclei = self.all
         self.fat.tooltip = "Local fat area fraction as an image, a pixel per square of 256 µm"
         self.grade.tooltip = (
             "The grade that each square of 256 µm would have by its share of hepatocytes with fat: "
@@ -49,7 +49,7 @@ class MapButtons:
             "Zones of the lobule and the drawn regions as labels; choose portal or central regions "
             "first"
         )
-        self.cells.tooltip = (
+        self.territories.tooltip = (
             "What was taken for the hepatocyte of each nucleus, as labels: orange with fat, blue "
             "without. Choose 'Hepatocytes by: nuclei' first."
         )
@@ -61,7 +61,7 @@ class MapButtons:
             (self.fat, fat_map_layer),
             (self.grade, grade_layer),
             (self.zones, lambda report, labels: label_map(report, "zones", labels)),
-            (self.cells, lambda report, labels: label_map(report, "cells", labels)),
+            (self.territories, lambda report, labels: label_map(report, "territories", labels)),
             (self.nuclei, self._nuclei),
         ):
             button.changed.connect(self._adding(make))
@@ -73,7 +73,7 @@ class MapButtons:
         self.fat.enabled = FAT in tables.get("tiles", {})
         self.grade.enabled = HEPATOCYTES in tables.get("tiles", {})
         self.zones.enabled = "zones" in maps
-        self.cells.enabled = "cells" in maps
+        self.territories.enabled = "territories" in maps
         self.nuclei.enabled = "hepatocytes" in tables
 
     def _adding(self, make: Any) -> Callable[[], None]:

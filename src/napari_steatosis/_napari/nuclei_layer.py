@@ -37,7 +37,7 @@ def nuclei_layer(
     middle_px : (2,) float
         Where the user looks, px of the labels.
     """
-    from ..io._palette import CELL_COLOURS
+    from ..io._palette import HEPATOCYTE_COLOURS
 
     table, frame = report.tables["hepatocytes"], labels.metadata["prediction"].frame
     centres = frame.to_px(np.stack([table["y_um"], table["x_um"]], axis=1))
@@ -47,7 +47,7 @@ def nuclei_layer(
         shown = np.argpartition(away, MOST_POINTS)[:MOST_POINTS]
     with_fat = table["with_fat"][shown].astype(bool)
     across = 2 * np.sqrt(table["nucleus_area_um2"][shown] / np.pi) / frame.mean_um_per_px
-    colours = np.divide([CELL_COLOURS["without fat"], CELL_COLOURS["with fat"]], 255)
+    colours = np.divide([HEPATOCYTE_COLOURS["without fat"], HEPATOCYTE_COLOURS["with fat"]], 255)
     names = ("scale", "translate", "rotate", "shear", "affine", "units")
     options: dict[str, Any] = {
         "name": f"nuclei: {labels.name}",

@@ -117,7 +117,7 @@ class Report:
         ``outlines(region)`` yields the `Outline` of every droplet that lies wholly in a region
         of the class map, ``outlines(None)`` of all; traced from the class map when asked for.
     maps : mapping of str to LabelImage
-        What was found beside the class map, to be looked at: ``"zones"``, ``"cells"``.
+        What was found beside the class map, to be looked at: ``"zones"``, ``"territories"``.
     """
 
     title: str

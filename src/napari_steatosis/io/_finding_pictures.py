@@ -14,7 +14,7 @@ from ..core.label_image import LabelImage
 from ..core.report import Report
 from ..core.slide import Slide
 from ._local_fat import EXAMPLE_UM, example_regions
-from ._palette import CELL_COLOURS, LANDMARK_COLOURS, map_colours
+from ._palette import HEPATOCYTE_COLOURS, LANDMARK_COLOURS, map_colours
 from ._pictures import (
     INK,
     OVERVIEW_PX,
@@ -121,7 +121,7 @@ def _fat_of_zones(axes: Any, report: Report, colours: Colours) -> None:
 
 def hepatocytes_picture(slide: Slide, report: Report) -> Picture | None:
     """Draw squares as they are, and with nuclei and what was taken for their hepatocytes."""
-    prediction, cells = report.prediction, report.maps["cells"]
+    prediction, territories = report.prediction, report.maps["territories"]
     regions = [] if prediction is None else example_regions(prediction)[::2]
     if prediction is None or not regions:
         return None
@@ -135,7 +135,7 @@ def hepatocytes_picture(slide: Slide, report: Report) -> Picture | None:
         own = Frame(plane.frame.um_per_px, tuple(plane.frame.to_um((at.y, at.x)).tolist()))
         for axes in (plain, drawn):
             show(axes, rgb, own)
-        _draw_cells(drawn, cells, region, prediction.frame)
+        _draw_territories(drawn, territories, region, prediction.frame)
         _draw_nuclei(drawn, report)
         for axes in (plain, drawn):
             frame_on(axes, prediction.frame, region, bar=axes is plain)
@@ -143,25 +143,25 @@ def hepatocytes_picture(slide: Slide, report: Report) -> Picture | None:
     return picture_of(
         figure,
         f"Squares of {EXAMPLE_UM:g} µm; each as scanned, and with a ring around every nucleus that "
-        "was taken for a hepatocyte's and its cell: orange with fat, blue without. Cells without "
-        "a nucleus in the section are not counted.",
+        "was taken for a hepatocyte's, and its territory: orange with fat, blue without. Those "
+        "without a nucleus in the section are not counted.",
     )
 
 
-def _draw_cells(axes: Any, cells: LabelImage, region: Region, frame: Frame) -> None:
-    assert cells.frame is not None
-    height, width = cells.shape
-    around = same_place(region, frame, cells.frame).intersect(
+def _draw_territories(axes: Any, territories: LabelImage, region: Region, frame: Frame) -> None:
+    assert territories.frame is not None
+    height, width = territories.shape
+    around = same_place(region, frame, territories.frame).intersect(
         Region(y=0, x=0, height=height, width=width)
     )
     if around is None:
         return
-    values: NDArray[np.uint8] = np.asarray(cells.levels[0][around.slices])
-    origin = tuple(cells.frame.to_um((around.y, around.x)).tolist())
-    table = np.zeros((len(CELL_COLOURS) + 1, 4))
-    for value, colour in enumerate(_colours_of(cells).values(), start=1):
+    values: NDArray[np.uint8] = np.asarray(territories.levels[0][around.slices])
+    origin = tuple(territories.frame.to_um((around.y, around.x)).tolist())
+    table = np.zeros((len(HEPATOCYTE_COLOURS) + 1, 4))
+    for value, colour in enumerate(_colours_of(territories).values(), start=1):
         table[value] = (*np.divide(colour, 255), 0.35)
-    show(axes, table[values], Frame(cells.frame.um_per_px, origin), interpolation="nearest")
+    show(axes, table[values], Frame(territories.frame.um_per_px, origin), interpolation="nearest")
 
 
 def _draw_nuclei(axes: Any, report: Report) -> None:
@@ -184,7 +184,7 @@ def _draw_nuclei(axes: Any, report: Report) -> None:
             offsets=np.stack([table["x_um"][near], table["y_um"][near]], axis=1),
             offset_transform=axes.transData,
             facecolor="none",
-            edgecolor=[hex_of(CELL_COLOURS[name]) for name in names[near]],
+            edgecolor=[hex_of(HEPATOCYTE_COLOURS[name]) for name in names[near]],
             linewidth=0.9,
         )
     )

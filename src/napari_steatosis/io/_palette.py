@@ -30,7 +30,7 @@ LANDMARK_COLOURS: dict[str, tuple[int, int, int]] = {
 }
 """Drawn region to red, green and blue: the darker colours of the zones beside them."""
 
-CELL_COLOURS: dict[str, tuple[int, int, int]] = {
+HEPATOCYTE_COLOURS: dict[str, tuple[int, int, int]] = {
     "without fat": (77, 158, 245),
     "with fat": (255, 184, 26),
 }
@@ -50,7 +50,7 @@ SPARE_COLOURS: tuple[tuple[int, int, int, int], ...] = (
 
 
 def map_colours(names: Sequence[str]) -> list[tuple[int, int, int]]:
-    """Return red, green and blue of each label of a map of zones or of cells.
+    """Return red, green and blue of each label of a map of zones or of territories.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ def map_colours(names: Sequence[str]) -> list[tuple[int, int, int]]:
     >>> map_colours(("zone 1, periportal", "zone 2, mid-zonal", "zone 3, centrilobular"))[1]
     (253, 174, 97)
     """
-    known = {**LANDMARK_COLOURS, **CELL_COLOURS}
+    known = {**LANDMARK_COLOURS, **HEPATOCYTE_COLOURS}
     zones = [name for name in names if name not in known]
     ramp = ZONE_COLOURS if len(zones) > 3 else (ZONE_COLOURS[0], *ZONE_COLOURS[2:])
     return [known[name] if name in known else ramp[zones.index(name)] for name in names]

@@ -27,19 +27,18 @@ DEFINITIONS = (
     ("Mean of slides", "Mean of the slides' own shares: every slide counts the same."),
     (
         "95 % interval of a patient",
-        "Slides of the patient drawn with replacement (2000 times); their standard error times "
-        "sqrt(n / (n - 1)), with Student's t of n - 1 degrees of freedom. From 3 slides on. It "
-        "says how slides of this patient vary, not how the model errs.",
+        "Student's t on the logit scale, slides weighted by tissue; from 2 slides on, of which it "
+        "is wide. It says how slides of this patient vary, not how the model errs.",
     ),
     (
         "95 % interval of a slide",
-        "Bootstrap over squares of 256 um; at least 8 are needed.",
+        "Student's t on the logit scale, squares of 256 um weighted by tissue.",
     ),
     (
         "Groups",
         "One value per patient (and visit). Two groups: Mann-Whitney U, and the difference of "
-        "medians with a bootstrap interval over patients; more: Kruskal-Wallis. From 3 patients a "
-        "group on.",
+        "medians with its interval (Bonett and Price 2002); more: Kruskal-Wallis. From 3 patients "
+        "a group on.",
     ),
     ("Change", "A later visit minus the patient's first, in points of fat, % of tissue."),
 )

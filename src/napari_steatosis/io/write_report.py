@@ -302,7 +302,7 @@ def _sections(report: Report) -> Iterator[Section]:
             yield _section("Example regions", lambda: examples(slide, report))
         if "zones" in report.maps:
             yield _section("Zones of the lobule", lambda: zones_picture(slide, report))
-        if "cells" in report.maps and "hepatocytes" in report.tables:
+        if "territories" in report.maps and "hepatocytes" in report.tables:
             heading = "Hepatocytes by their nuclei"
             yield _section(heading, lambda: hepatocytes_picture(slide, report))
     if "droplets" in report.tables:

@@ -31,7 +31,7 @@ from ..imaging.nuclei import (
     fit_threshold,
 )
 from ..quantify import Hepatocytes
-from ._cell_map import CellMap, Patch, patch_of
+from ._territory_map import Patch, TerritoryMap, patch_of
 
 Counting = Literal["squares", "nuclei"]
 """How the share of hepatocytes with fat is estimated."""
@@ -62,7 +62,7 @@ def find_hepatocytes(
     Hepatocytes
         Its table has one row per nucleus, from the top: ``y_um, x_um`` its centre in the tissue,
         ``nucleus_area_um2``, ``territory_area_um2`` and ``fat_area_um2`` of what is its own, and
-        ``with_fat``: whether a droplet is. Its ``cells`` are a map of the territories. What is
+        ``with_fat``: whether a droplet is. Its ``territories`` are a map of what is whose. What is
         taken for a nucleus is in `imaging.nuclei.NucleusRule`. **Not validated against counts by
         hand.**
 
@@ -107,27 +107,28 @@ def hepatocyte_steps(
     grid = Grid(search.plane.height, search.plane.width, tile_px=TILE_PX, multiple_px=SURROUND_STEP,
                 halo_px=search.halo_px)  # fmt: skip
     tiles = [tile for tile in grid if search.holds(tile.inner)]
-    found, waiting, cells = [_empty()], deque[Any](), CellMap(search.plane)
+    found, waiting, around = [_empty()], deque[Any](), TerritoryMap(search.plane)
 
     def take() -> None:
         columns, patch = waiting.popleft().result()
         found.append(columns)
-        cells.add(patch)
+        around.add(patch)
 
     with ThreadPoolExecutor(MOST_AT_ONCE) as pool:
-        for number, tile in enumerate(tiles):
+        for tile in tiles:
             if should_stop():
                 break
             waiting.append(pool.submit(search.look, tile))
             if len(waiting) >= MOST_AT_ONCE:
                 take()
-                yield (number + 1 - len(waiting)) / len(tiles)
+                yield (len(found) - 1) / len(tiles)
         while waiting:
             take()
+            yield (len(found) - 1) / len(tiles)
     table = {name: np.concatenate([one[name] for one in found]) for name in found[0]}
     order = np.lexsort((table["x_um"], table["y_um"]))
     made_by = {"rule": search.rule.to_json(), "stain": search.stain.to_json()}
-    return Hepatocytes({k: values[order] for k, values in table.items()}, made_by, cells.image())
+    return Hepatocytes({k: values[order] for k, values in table.items()}, made_by, around.image())
 
 
 def checked_for_nuclei(slide: Slide | None) -> Slide:

@@ -9,9 +9,9 @@ from typing import Any
 from ..core.label_image import LabelImage
 from ..core.report import Columns
 
-CELLS = "cells"
+TERRITORIES = "territories"
 WITHOUT_FAT, WITH_FAT = 1, 2
-"""What the labels of cells are."""
+"""What the labels of territories are."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,10 +25,10 @@ class Hepatocytes:
         known of it.
     made_by : mapping
         What they depend on, as plain values.
-    cells : LabelImage, optional
+    territories : LabelImage, optional
         What is whose: `WITHOUT_FAT` or `WITH_FAT` in the territory of each.
     """
 
     table: Columns
     made_by: Mapping[str, Any]
-    cells: LabelImage | None = None
+    territories: LabelImage | None = None

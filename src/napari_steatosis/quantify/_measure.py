@@ -14,7 +14,7 @@ from ..core.report import Measurement, Report
 from . import MEASURES
 from ._droplets import DropletRule
 from ._evidence import Evidence
-from ._hepatocytes import CELLS, Hepatocytes
+from ._hepatocytes import TERRITORIES, Hepatocytes
 from ._origin import scale_source_of, title_of
 from ._outlines import trace_droplets
 from ._reasons import with_reasons
@@ -64,7 +64,7 @@ def measure(
     -------
     Report
         With the tables ``"droplets"`` and ``"tiles"``, and ``"hepatocytes"`` where nuclei were
-        given; with the maps ``"zones"`` and ``"cells"`` where there are landmarks and nuclei.
+        given; with the maps ``"zones"`` and ``"territories"`` where there are landmarks and nuclei.
 
     Raises
     ------
@@ -96,8 +96,8 @@ def measure(
     maps = {}
     if evidence.zones is not None:
         maps[ZONES] = zone_labels(prediction, evidence.zones.zones)
-    if nuclei is not None and nuclei.cells is not None:
-        maps[CELLS] = nuclei.cells
+    if nuclei is not None and nuclei.territories is not None:
+        maps[TERRITORIES] = nuclei.territories
     settings: dict[str, Any] = {
         "measures": names,
         "smallest_um2": smallest_um2,

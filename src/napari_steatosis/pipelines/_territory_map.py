@@ -1,4 +1,4 @@
-"""A map of the cells around nuclei, with and without fat, painted while nuclei are found."""
+"""A map of the territories of nuclei, with and without fat, painted while nuclei are found."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..core.geometry import Frame, Region
 from ..core.label_image import LabelImage
 from ..core.plane import Plane
 from ..imaging.nuclei import Nuclei
-from ..quantify._hepatocytes import CELLS, WITH_FAT, WITHOUT_FAT
+from ..quantify._hepatocytes import TERRITORIES, WITH_FAT, WITHOUT_FAT
 
 STEP = 2
 """Pixels of the slide, at about 0.5 um, per pixel of the map."""
@@ -26,7 +26,7 @@ BAND = 2048
 
 @dataclass(frozen=True, eq=False)
 class Patch:
-    """The cells of one tile: `values` (y, x) uint8 from `y`, `x` of the map on."""
+    """The territories of one tile: `values` (y, x) uint8 from `y`, `x` of the map on."""
 
     y: int
     x: int
@@ -56,7 +56,7 @@ def patch_of(found: Nuclei, own: NDArray[np.bool_], outer: Region) -> Patch:
     return Patch(y + int(rows[0]), x + int(columns[0]), kept)
 
 
-class CellMap:
+class TerritoryMap:
     """A map of a plane that takes patches, one after the other; compressed in memory.
 
     Parameters
@@ -71,7 +71,7 @@ class CellMap:
         self._finest = _empty((-(-plane.height // STEP), -(-plane.width // STEP)))
 
     def add(self, patch: Patch) -> None:
-        """Paint the cells of a tile; those of its neighbours stay."""
+        """Paint the territories of a tile; those of its neighbours stay."""
         height, width = self._finest.shape
         y, x = max(patch.y, 0), max(patch.x, 0)
         values = patch.values[y - patch.y : height - patch.y, x - patch.x : width - patch.x]
@@ -87,7 +87,7 @@ class CellMap:
             levels.append(_halved(levels[-1]))
         classes = {WITHOUT_FAT: "without fat", WITH_FAT: "with fat"}
         known = {value: {"class": name} for value, name in classes.items()}
-        return LabelImage(CELLS, levels, self._frame, properties=known)
+        return LabelImage(TERRITORIES, levels, self._frame, properties=known)
 
 
 def _empty(shape: tuple[int, ...]) -> Any:
