@@ -51,6 +51,15 @@ def test_glass_and_fat_are_found_where_they_were_drawn(slide, found: WhiteRegion
         assert (classes[own] == WHITES.index(kind)).mean() > least
 
 
+def test_its_fat_is_measured_like_that_of_any_model(slide, found: WhiteRegions):
+    fat = st.segment(slide, load_model("white-regions-drawn"))
+    classes = np.asarray(fat.levels[0][:])
+    assert np.array_equal(classes, np.asarray(found.prediction.levels[0][:]))
+    share = (classes == fat.value_of("fat")).sum() / (classes > 0).sum()
+    assert 0.01 < share < 0.3
+    assert st.measure(fat)["fat_area_fraction"].value == pytest.approx(100 * share)
+
+
 def test_an_image_is_judged_like_a_slide(slide, found: WhiteRegions):
     """But for the surroundings, which an image does not have at its borders."""
     rgb = slide.read(st.Region(y=0, x=0, height=384, width=384))
