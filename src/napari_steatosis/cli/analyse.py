@@ -59,8 +59,8 @@ Patients = Annotated[
 Zones = Annotated[
     Path | None,
     typer.Option(
-        help="Fat per zone of the lobule, from areas of the classes portal and central: GeoJSON, "
-        "or a folder of <slide>.geojson."
+        help="Fat per zone of the lobule, from areas or points of the classes portal and central: "
+        "GeoJSON, or a folder of <slide>.geojson."
     ),
 ]
 Border = Annotated[

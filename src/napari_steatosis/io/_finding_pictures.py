@@ -32,6 +32,9 @@ from ._pictures import (
 ZONE_OPACITY = 0.55
 WIDTHS = (2.2, 1.0)
 
+LONG = 24
+"""Names longer than this do not fit beside each other in one row."""
+
 Colours = Mapping[str, tuple[int, int, int]]
 
 
@@ -83,7 +86,7 @@ def _legend(figure: Any, colours: Colours) -> None:
     figure.legend(
         handles=handles,
         loc="outside lower left",
-        ncols=min(len(handles), 5 if len(handles) <= 5 else 3),
+        ncols=3 if max(map(len, colours)) > LONG else len(handles),
         frameon=False,
         fontsize=8,
         labelcolor=INK,

@@ -66,7 +66,10 @@ def _dated(one: PatientFat) -> str:
 def _zone_columns(
     rows: Sequence[tuple[str, Sequence[Measurement]]], names: Iterable[str]
 ) -> Iterator[tuple[str, str]]:
-    said = {one.name: one.definition.partition(":")[0] for _, own in rows for one in own}
+    said: dict[str, str] = {}
+    for one in (one for _, own in rows for one in own):
+        text = one.definition.partition(":")[0]
+        said[one.name] = max(said.get(one.name, ""), text, key=len)  # without a value it is short
     for name in names:
         zone = name.removesuffix("_fat_area_fraction")
         if zone != name and zone[:5] in ("zone_", "ring_"):
