@@ -13,7 +13,7 @@ from ..core.geometry import Region
 from ..core.grid import Grid
 from ._order import Focus, Point, distance, nearest
 
-WIDTH_PX = 4096
+WIDTH_PX = 8192
 """Widest block: a wider one would save little halo and hold more rows in memory, px."""
 
 HEIGHT_PX = 32768
