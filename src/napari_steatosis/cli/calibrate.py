@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -12,6 +12,9 @@ from ..core.errors import BadValueError, CannotOpenError
 from ..core.report import RESEARCH_USE
 from ._say import say
 from .agreement import Expert, Measured, Patient, Table, print_statistics
+
+if TYPE_CHECKING:
+    from ..quantify.calibration import Kind
 
 
 def calibrate(
@@ -35,8 +38,9 @@ def calibrate(
     if out.exists() and not overwrite:
         raise CannotOpenError(f"{out} is there already. Choose another name, or use --overwrite.")
     pairs = read_pairs(table, measured=measured, expert=expert, patient=patient)
-    fitted = fit_calibration(pairs.x, pairs.y, kind=kind, names=(measured, expert))  # type: ignore[arg-type]
-    check = check_calibration(pairs.x, pairs.y, kind=kind)  # type: ignore[arg-type]
+    asked = cast("Kind", kind)  # any other text is refused, with the choices
+    fitted = fit_calibration(pairs.x, pairs.y, kind=asked, names=(measured, expert))
+    check = check_calibration(pairs.x, pairs.y, kind=asked)
     held_out = agreement_of(replace(pairs, x=tuple(check.predicted.tolist()), note=""))
     out.parent.mkdir(parents=True, exist_ok=True)
     fitted.save(out)

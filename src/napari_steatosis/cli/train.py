@@ -85,7 +85,7 @@ def train(
         say.print(f"Stopped. The same call goes on from the checkpoint in {out}.", markup=False)
         raise typer.Exit(130) from None
     finally:
-        rows.close()  # type: ignore[attr-defined]
+        rows.close()
     best = f"  best epoch {trained.best_epoch}" if trained.epochs else ""
     typer.echo(f"{trained.folder}  {trained.digest[:12]}{best}")
     scores = trained.scores.get("validation", {})

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
 from ._say import FAILED, bars, say
 
 if TYPE_CHECKING:
-    from ..training.validate import Validation
+    from ..training.validate import Rules, Validation
 
 COLOURS = {"error": "red", "warning": "yellow", "note": "dim"}
 EXAMPLES = 3
@@ -44,7 +44,7 @@ def validate(
         task = shown.add_task("Images", total=len(data))
         found = run(
             data,
-            rules,  # type: ignore[arg-type]
+            cast("Rules", rules),  # any other text is refused, with the choices
             on_sample=lambda done, total: shown.update(task, completed=done),
         )
     if as_json:

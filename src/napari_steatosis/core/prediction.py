@@ -21,7 +21,8 @@ class Array(Protocol):
     """What numpy and zarr arrays have in common here."""
 
     @property
-    def shape(self) -> tuple[int, ...]: ...  # noqa: D102
+    def shape(self) -> tuple[int, ...]:
+        """Lengths of the axes."""
 
     def __getitem__(self, key: Any) -> Any: ...
 

@@ -13,6 +13,7 @@ from ..core.errors import BadValueError, UnknownNameError
 from ..core.stain import StainTransform
 from .optics import WHITE, density_table, rgb_of_density
 from .references import Vector
+from .two_stains import TwoStains
 
 CHUNK = 1 << 16
 """Pixels that are separated at a time, so that the temporaries stay in the cache."""
@@ -197,13 +198,12 @@ def separation(of: str | StainTransform, *, white: ArrayLike = WHITE) -> StainSe
     ('methyl blue', 'ponceau fuchsin', 'iron haematoxylin')
     """
     if not isinstance(of, str):
-        stains = getattr(of, "stains", None)
-        if stains is None:
+        if not isinstance(of, TwoStains):
             raise BadValueError(
                 f"Method {of.name!r} fits no stain vectors. Fit the slide with 'macenko' or "
                 f"'vahadane', or separate by name: {', '.join(SEPARATIONS)}."
             )
-        return StainSeparation(("haematoxylin", "eosin"), stains, of.white)  # type: ignore[attr-defined]
+        return StainSeparation(("haematoxylin", "eosin"), of.stains, of.white)
     if of not in SEPARATIONS:
         raise UnknownNameError(
             f"There is no separation named {of!r}. Known: {', '.join(SEPARATIONS)}."

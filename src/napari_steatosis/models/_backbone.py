@@ -154,8 +154,9 @@ def dense_head(features: int, widths: Sequence[int], classes: int, dropout: floa
         raise BadValueError(f"A classifier has at least two classes, got {classes}.")
     layers: list[nn.Module] = []
     for before, after in zip((features, *widths), widths, strict=False):
-        layers += [nn.Linear(before, after), nn.ReLU(inplace=True), nn.Dropout(dropout)]
-        nn.init.kaiming_normal_(layers[-3].weight, nonlinearity="relu")  # type: ignore[arg-type]
+        dense = nn.Linear(before, after)
+        nn.init.kaiming_normal_(dense.weight, nonlinearity="relu")
+        layers += [dense, nn.ReLU(inplace=True), nn.Dropout(dropout)]
     return nn.Sequential(*layers, nn.Linear((features, *widths)[-1], classes))
 
 

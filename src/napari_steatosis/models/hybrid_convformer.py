@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -136,7 +138,7 @@ class HybridConvFormer(nn.Module):
             At most 64 a side; sums to 1 over the tile.
         """
         x = self.blocks[:-1](few_places(self.near(self.backbone(rgb))))
-        last: ConvFormerBlock = self.blocks[-1]  # type: ignore[assignment]
+        last = cast("ConvFormerBlock", self.blocks[-1])
         weights, _ = last.attention.weights(x)
         given = weights.float().abs().mean((1, 2)).clamp_min(1e-12)
         return (given / given.sum(1, keepdim=True)).unflatten(1, x.shape[2:])

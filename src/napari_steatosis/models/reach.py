@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from typing import Any
+from typing import Any, Protocol, cast
 
 import numpy as np
 import torch
@@ -19,6 +19,25 @@ KINDS = (torch.float64, torch.float32)
 
 MOST_PX = 1024
 """A reach beyond this is no reach: a halo of that width costs more than it is worth."""
+
+
+class Stated(Protocol):
+    """What every network of MODELS states of itself, beside its layers."""
+
+    stride_px: int
+    reach_px: int | None
+
+
+def stated(network: nn.Module) -> Stated:
+    """Return a network as what it states: of an attribute torch knows no type.
+
+    Examples
+    --------
+    >>> from napari_steatosis.models import build
+    >>> stated(build("droplet-net")).stride_px
+    16
+    """
+    return cast("Stated", network)
 
 
 def measured_reach(

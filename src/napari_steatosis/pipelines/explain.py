@@ -167,12 +167,15 @@ def _looking(
     def attention(tiles: NDArray[np.uint8]) -> NDArray[np.float32]:
         return explainer.attention(tiles)[0]
 
+    if method == "attention":
+        return attention
+
     def cam(tiles: NDArray[np.uint8]) -> NDArray[np.float32]:
-        found = explainer.cam(tiles, target=index, method=method)  # type: ignore[arg-type]
+        found = explainer.cam(tiles, target=index, method=method)
         certain = 1.0 if model.spec.task == "segmentation" else found.probabilities[0, index]
         return found.values[0] * np.float32(certain)
 
-    return attention if method == "attention" else cam
+    return cam
 
 
 def _side(tile_px: int, multiple_px: int, whole: Region) -> int:

@@ -17,6 +17,7 @@ from ..core.model import ModelSpec
 from ..models import MODELS, SHIPPED, WITHOUT_NETWORK, build, shipped_folder
 from ..models._folder import check_fits, read_folder
 from ..models._names import EXAMPLES, near, read_name
+from ..models.reach import stated
 from .recipe import Recipe
 from .samples import Task
 
@@ -222,11 +223,11 @@ def scale_of(about: About, dataset: Dataset, begun: Beginning, side_px: int | No
 def spec_of(begun: Beginning, about: About, scale: float, recipe: Recipe) -> ModelSpec:
     """Return the specification of the model that comes out, without scores."""
     network, parameters = begun.finished(recipe)
-    step, reach = int(network.stride_px), network.reach_px  # type: ignore[arg-type]
+    step, reach = stated(network).stride_px, stated(network).reach_px
     tile, halo = recipe.crops.crop_px, 0
     if begun.task == "segmentation":
         whole = reach is None
-        halo = WHOLE_HALO_PX if reach is None else int(reach)  # type: ignore[arg-type]
+        halo = WHOLE_HALO_PX if reach is None else reach
         halo, tile = -(-halo // step) * step, WHOLE_PX if whole else PATCH_PX
     before = begun.model
     return ModelSpec(

@@ -64,7 +64,7 @@ def read_checkpoint(
     try:
         with safe_open(file, "pt") as opened:
             stored = json.loads(opened.metadata()["training"])
-            tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
+            tensors = {name: opened.get_tensor(name) for name in sorted(opened.keys())}
     except (SafetensorError, KeyError, TypeError, ValueError, OSError) as error:
         raise CannotOpenError(
             f"{file} is damaged or no checkpoint ({error}). Begin anew: train without resume."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -24,7 +24,7 @@ from .classical import Trained as Fitted
 from .evaluate import fat_scores
 from .evaluation import patient_marks
 from .finish import made_with, write_card
-from .rows import Notice, Row, Trained
+from .rows import Notice, Rows, Trained
 from .samples import Samples, Wanted
 from .white_thresholds import fit_white
 
@@ -100,7 +100,7 @@ def classical_rows(
     preset: object = None,
     out: Path | None = None,
     **changes: Any,
-) -> Iterator[Row]:
+) -> Rows:
     """Train the classical model; the last row is the model, as of `train`.
 
     Parameters
@@ -187,7 +187,7 @@ def _rows(
     recipe: ClassicalRecipe,
     named: tuple[About, tuple[str, ...]],
     out: Path | None,
-) -> Iterator[Row]:
+) -> Rows:
     began = time.perf_counter()
     (about, classes), white = named, CandidateRule(separate=recipe.separate)
     for text in remarks(training, validation):

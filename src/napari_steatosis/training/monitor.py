@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..core.dataset import IGNORE
+from ..models.reach import stated
 from .class_windows import class_chances
 from .losses import Objective
 from .rows import Predicted
@@ -39,7 +40,7 @@ def logits_of(network: nn.Module, images: NDArray[np.uint8]) -> Tensor:
     device = next(network.parameters()).device
     rgb = torch.from_numpy(images.astype(np.float32)).permute(0, 3, 1, 2).to(device)
     height, width = images.shape[1:3]
-    stride: int = network.stride_px  # type: ignore[assignment]
+    stride = stated(network).stride_px
     room = (0, -width % stride, 0, -height % stride)
     if any(room):
         rgb = F.pad(rgb, room, mode="reflect" if max(room) < min(height, width) else "replicate")

@@ -165,7 +165,7 @@ def serve(
         for row in rows:
             connection.send(replace(row, model=None) if isinstance(row, Trained) else row)
             if not orders.may_go_on():
-                rows.close()  # type: ignore[attr-defined]
+                rows.close()
                 break
         connection.send(None)
     except BrokenPipeError:  # nobody listens any more; the checkpoint of the last epoch stays

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -138,3 +139,6 @@ class Trained:
 
 Row = Step | Epoch | Predicted | Notice | Trained
 """What `train` yields."""
+
+Rows = Generator[Row, None, None]
+"""Rows as they come; closing it stops the training."""

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from ..core.dataset import Dataset
 from ..core.errors import BadValueError
+from ..models.reach import stated
 from ..models.transfer import freeze, load_backbone, parameter_groups
 from .beginnings import About, Beginning, scale_of
 from .checkpoints import checkpoint_of, read_checkpoint, write_checkpoint
@@ -135,7 +136,7 @@ class Session:
             for part, path in recipe.weights.items():
                 load_backbone(self.network, path, part=part or None)
             if self.begun.task == "classification":
-                stride = int(self.network.stride_px)  # type: ignore[arg-type]
+                stride = stated(self.network).stride_px
                 refuse_odd_windows(self.begun.architecture, recipe.crops.crop_px, stride)
             self.network.to(self.compute.device)
         else:

@@ -24,7 +24,7 @@ from .classical_rows import classical_rows
 from .finish import finished
 from .presets import Phases, recipe_for
 from .recipe import Recipe, changed
-from .rows import Notice, Row, Step
+from .rows import Notice, Row, Rows, Step
 from .session import Session
 
 Feed = Generator[tuple[torch.Tensor, torch.Tensor], None, None]
@@ -42,7 +42,7 @@ def train(
     out: str | Path | None = None,
     resume: bool = False,
     **changes: Any,
-) -> Iterator[Row]:
+) -> Rows:
     """Train a network; the last row is the model, which is also written into a folder.
 
     All that can be wrong with the data is found before the first row. Closing the iterator
@@ -137,7 +137,7 @@ def begin_session(
 _ABOUT = {one.name for one in fields(About)}
 
 
-def _rows(session: Session, resume: bool) -> Iterator[Row]:
+def _rows(session: Session, resume: bool) -> Rows:
     began = time.perf_counter()
     validation = None if session.validation is None else session.validation.dataset
     for text in (*session.compute_remarks(), *remarks(session.training.dataset, validation)):
