@@ -44,10 +44,9 @@ def test_the_white_area_of_a_drawn_liver_stays(
     assert white[0] > 0.1
 
 
-LARGEST = {"macenko": 2.2, "vahadane": 1.0, "reinhard": 0.3, "percentile": 0.4, "matrix": 1.0}
-"""Points by which the fat that the model finds in a drawn liver may change; for most more than
-`POINTS`: the white pixels stay, to the last bit, but the model was trained on photographs and reads
-large white places of a drawing by the colours around them."""
+LARGEST = {"macenko": 0.4, "vahadane": 0.45, "reinhard": 0.3, "percentile": 0.35, "matrix": 0.4}
+"""Points by which the fat that the model finds in a drawn liver may change; `POINTS` are aimed at.
+The white pixels stay, to the last bit; the model reads some of them by the colours around."""
 
 
 @pytest.mark.parametrize("seed", [2, 5])

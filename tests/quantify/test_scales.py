@@ -108,5 +108,5 @@ def test_the_model_finds_the_same_in_finer_pixels(by_model):
 
 
 def test_pixels_coarser_than_its_own_cost_the_model_more(by_model):
-    """It sees an enlarged image, and finds 1 point of fat and 10 % of droplets more."""
-    assert differing(by_model[1.0], by_model[0.5], points=1.5, share=0.15) == []
+    """It sees an enlarged image, and finds 0.8 points of fat and 9 % of droplets more."""
+    assert differing(by_model[1.0], by_model[0.5], points=1.2, share=0.12) == []

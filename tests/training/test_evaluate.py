@@ -31,8 +31,8 @@ def test_the_default_does_not_fall_behind():
     scores = load_model("steatosis-he", device="cpu").spec.scores["val"]
     assert scores["jaccard"][0] >= 0.69
     assert scores["droplet_f1"][0] >= 0.84
-    assert scores["fat_area_error_points"][0] <= 0.30
-    assert scores["false_fat_percent"][0] <= 0.06
+    assert scores["fat_area_error_points"][0] <= 0.27
+    assert scores["false_fat_percent"][0] <= 0.08
 
 
 def test_an_image_of_any_size_is_predicted(shared_data: Path):

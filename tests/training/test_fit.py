@@ -61,6 +61,15 @@ def test_the_result_is_the_average_not_the_last_step():
     assert (network.head.weight - seen[-1]).abs().max() < (seen[0] - seen[-1]).abs().max()
 
 
+def test_another_objective_takes_the_place_of_the_recipes():
+    network = build("droplet-net", **SMALL)
+    crops = batches([(1.0, fatty_tiles())], np.random.default_rng(0), batch=2, crop_px=32)
+    rows = list(fit(network, crops, Recipe(30), judged=lambda logits, _: logits.square().mean()))
+    assert rows[-1].loss < 0.1 * rows[0].loss
+    with torch.inference_mode():
+        assert network(next(crops)[0]).abs().max() < 0.5
+
+
 def test_the_learning_rate_rises_and_falls():
     recipe = Recipe(steps=200, learning_rate=1e-3)
     rates = [recipe.rate(step) for step in range(200)]

@@ -8,13 +8,17 @@ from collections.abc import Iterator
 from torch import Tensor, nn
 
 from .learner import Learner
-from .losses import objective
+from .losses import Objective, objective
 from .recipe import Recipe
 from .rows import Step
 
 
 def fit(
-    network: nn.Module, batches: Iterator[tuple[Tensor, Tensor]], recipe: Recipe
+    network: nn.Module,
+    batches: Iterator[tuple[Tensor, Tensor]],
+    recipe: Recipe,
+    *,
+    judged: Objective | None = None,
 ) -> Iterator[Step]:
     """Train a network in place; when the last row is out it holds the averaged weights.
 
@@ -28,6 +32,8 @@ def fit(
         As from `napari_steatosis.training.tiles.batches`; it decides what is random here.
     recipe : Recipe
         How to train; with precision ``"auto"`` in bfloat16.
+    judged : callable, optional
+        Of logits and truth, in place of the recipe's loss.
 
     Yields
     ------
@@ -39,8 +45,8 @@ def fit(
         Where the loss is no longer finite.
     """
     precision = "bf16" if recipe.precision == "auto" else recipe.precision
-    judged = objective(recipe.loss, smoothing=recipe.smoothing)
-    learner = Learner(network.train(), recipe, objective=judged, precision=precision)
+    loss_of = judged or objective(recipe.loss, smoothing=recipe.smoothing)
+    learner = Learner(network.train(), recipe, objective=loss_of, precision=precision)
     for step in range(recipe.steps):
         began = time.perf_counter()
         rgb, mask = next(batches)
