@@ -82,6 +82,7 @@ def test_the_grade_rests_on_nuclei_where_there_are_any():
     assert "hepatocytes_with_fat" in own["steatosis_grade"].definition
     own = found(slide("b", **squares), names=names)
     assert own["steatosis_grade"].value == 3
+    assert own["steatosis_grade"].note.endswith("Grade by squares.")
     assert math.isnan(own["hepatocytes_with_fat"].value)
     assert "on no slide" in own["hepatocytes_with_fat"].note
 

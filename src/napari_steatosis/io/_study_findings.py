@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -19,6 +20,8 @@ COLUMNS = {
     },
 }
 RATIO = "zone_3_to_1_ratio"
+OF_ROW = re.compile(r"; here \w+")
+"""What of a definition holds for one patient alone."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +100,7 @@ def _table(
         tuple(known[name] for name in columns),
         tuple(made),
         tuple(f"{_listed(who)}: {note}" for note, who in notes.items()),
-        tuple((known[name], there[name].definition) for name in columns),
+        tuple((known[name], OF_ROW.sub("", there[name].definition)) for name in columns),
     )
 
 
