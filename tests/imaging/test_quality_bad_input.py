@@ -86,6 +86,20 @@ def test_a_clear_finding(name: str, um_per_px: float | None) -> None:
         assert found.flags
 
 
+@pytest.mark.parametrize("name", BAD)
+def test_tissue_and_its_focus_are_a_finding_too(name: str) -> None:
+    slide = slide_of(BAD[name][0])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", RuntimeWarning)
+        mask = st.find_tissue(slide)
+        heat = st.focus_map(slide, mask)
+    assert math.isfinite(mask.area_mm2)
+    assert mask.area_mm2 > 0 or mask.provenance["reason"]
+    judged_somewhere = bool(np.isfinite(heat.values).any())
+    assert judged_somewhere != bool(heat.provenance.get("reason"))
+    json.dumps([dict(mask.provenance), dict(heat.provenance)], allow_nan=False)
+
+
 def test_good_he_of_the_same_kind_is_not_accused() -> None:
     found = judged(slide_of(H_AND_E))
     assert {"stain", "channels", "white", "ink"} <= {

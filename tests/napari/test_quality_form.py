@@ -72,6 +72,11 @@ def test_the_map_of_the_focus_lies_on_the_slide(form, slide, qtbot):
     assert tuple(layer.scale) == pytest.approx((128.0, 128.0))
     assert np.asarray(layer.translate) == pytest.approx(np.array([163.75, 263.75]))
     assert np.nanmin(layer.data[:, :2]) > np.nanmax(layer.data[:, 2:])
+    assert layer.colormap.name == "out of focus"
+    assert tuple(layer.contrast_limits) == (0.0, 1.0)
+    sharp, blurred = layer.colormap.map(np.array([0.3, 0.9]))
+    assert sharp[3] == 0
+    assert blurred[3] > 0.7
     assert "Done in" in form.panel.status.text()
 
 
@@ -103,3 +108,16 @@ def test_without_a_slide_or_its_size_it_says_what_to_do(form, slide, qtbot):
     press(form.judge)
     waited(form, qtbot)
     assert form.found["focus"].verdict == "good"
+
+
+@pytest.mark.parametrize("grey", [255, 0, 128])
+def test_a_picture_without_tissue_gets_a_reason_and_no_layer(form, grey, qtbot):
+    form.viewer.add_layer(Layer.create(*slide_layer(slide_of(np.full((300, 260, 3), grey, "u1")))))
+    press(form.judge)
+    waited(form, qtbot)
+    assert form.found["tissue"].verdict == "flagged"
+    press(form.focus)
+    waited(form, qtbot)
+    assert form.layer is None
+    assert len(form.viewer.layers) == 1
+    assert "The focus could be judged nowhere: there is no tissue" in form.panel.flags.text()

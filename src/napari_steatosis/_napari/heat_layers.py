@@ -1,4 +1,4 @@
-"""Maps of what a model looked at as image layers, clear where there is nothing."""
+"""Heat maps as image layers: what a model looked at, or what is out of focus; clear elsewhere."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def heat_layer(heat: HeatMap, image: napari.layers.Image, slide: Slide) -> Layer
     options = {
         "name": " · ".join(filter(None, (heat.name, heat.provenance.get("model")))),
         "rgb": False,
-        "colormap": heat_map_colours(),
+        "colormap": heat_map_colours(heat),
         "contrast_limits": (0.0, 1.0),
         "blending": "translucent",
         "interpolation2d": "linear",
@@ -43,14 +43,15 @@ def heat_layer(heat: HeatMap, image: napari.layers.Image, slide: Slide) -> Layer
     return np.asarray(heat.values, np.float32), options, "image"
 
 
-def heat_map_colours() -> Colormap:
+def heat_map_colours(heat: HeatMap) -> Colormap:
     """Return the colours of a heat map, those of its picture: clear where it is low.
 
     Adding its light to that of the slide would make pink tissue white.
     """
     from napari.utils import Colormap
 
-    from ..io._heat_map_files import heat_colours
+    from ..io._heat_map_files import heat_colours, look_of
 
-    shades = heat_colours(np.linspace(0, 1, SHADES, dtype=np.float32))
-    return Colormap(shades, name="what the model looked at", nan_color=(0, 0, 0, 0))
+    look = look_of(heat)
+    shades = heat_colours(np.linspace(0, 1, SHADES, dtype=np.float32), look)
+    return Colormap(shades, name=look.name, nan_color=(0, 0, 0, 0))

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from ..core.quality import Aspect, SlideQuality
     from ..core.slide import Slide
 
-SHARP = 0.4
-"""Of a focus map, whose places are out of focus from 0.5 on: up to here it is clear."""
+FIGURE_PX = 86
+"""Width of the column of figures, whose units go on in a second line."""
 
 COLOURS = {"good": "#6fbf73", "flagged": "#ff8a65", "not judged": "#9e9e9e"}
 
@@ -95,10 +95,11 @@ class QualityForm(Form):
     def _mapped(self, heat: HeatMap) -> None:
         from napari.layers import Layer
 
-        if self._image in self.viewer.layers:
-            data, options, kind = heat_layer(heat, self._image, self._slide)
-            options["contrast_limits"] = (SHARP, 1.0)
-            self.layer = self.viewer.add_layer(Layer.create(data, options, kind))
+        if reason := heat.provenance.get("reason"):
+            self.panel.complain(f"The focus could be judged nowhere: {reason}.")
+        elif self._image in self.viewer.layers:
+            layer = Layer.create(*heat_layer(heat, self._image, self._slide))
+            self.layer = self.viewer.add_layer(layer)
 
 
 class AspectTable(QTableWidget):
@@ -112,6 +113,8 @@ class AspectTable(QTableWidget):
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         header = self.horizontalHeader()
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        header.setSectionResizeMode(1, QHeaderView.ResizeMode.Fixed)
+        self.setColumnWidth(1, FIGURE_PX)
         header.setSectionResizeMode(2, QHeaderView.ResizeMode.Stretch)
         self.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
 

@@ -67,6 +67,9 @@ def quality(
         else:
             _show(path, found)
         if heat is not None and focus_map is not None:
+            if reason := heat.provenance.get("reason"):
+                said = f"{path}: the focus could be judged nowhere: {reason}."
+                say.print(said, style="red", markup=False)
             say.print(write_heat_map(heat, focus_map, slide, overwrite=overwrite), markup=False)
     end(done, len(slides))
 

@@ -35,7 +35,8 @@ def focus_map(slide: Slide, tissue: Mask | None = None, *, cell_um: float = 128.
     In the middle of every square of `cell_um`, the width of the edges is measured in a patch of
     128 px of about 0.5 um, as `quality` does in its sample. The value is this width over 2.2 um,
     at most 1: from 0.5 on a place counts as out of focus. What is no tissue, has too few edges or
-    cannot be read is NaN; how many cannot be read is in the provenance.
+    cannot be read is NaN; how many cannot be read is in the provenance, and the reason where no
+    place could be judged.
 
     Parameters
     ----------
@@ -122,7 +123,20 @@ def focus_steps(
         "unread": unread,
         "tissue": dict(within.provenance),
     }
+    if not np.isfinite(values).any():
+        made["reason"] = _reason(within, int(np.count_nonzero(inside)), unread)
     return HeatMap("out of focus", values, plane.frame.coarser(cell), made)
+
+
+def _reason(within: Mask, looked_at: int, unread: int) -> str:
+    """Say why the focus could be judged nowhere."""
+    if not within.values.any():
+        return f"there is no tissue: {within.provenance.get('reason', 'the mask is empty')}"
+    if looked_at == 0:
+        return "no square of the map is half filled with tissue"
+    if unread == looked_at:
+        return "the slide could not be read where it has tissue"
+    return "nothing in the tissue has edges enough to judge the focus by"
 
 
 def _plane(slide: Slide) -> Plane:
