@@ -85,6 +85,16 @@ def grades(random, cohorts, n, kind):
     return np.digitize(pairs(random, cohorts, n, kind), cuts).astype(float)
 
 
+def calibrated(random, n, kind):
+    """Areas of n patients, %, an expert's scores, and the curve that they follow."""
+    area = np.minimum(random.lognormal(np.log(4), 0.8, n), 30)
+
+    def truth(value):
+        return 2 + 3 * value if kind == "linear" else 90 * (1 - np.exp(-value / 8))
+
+    return area, np.clip(truth(area) + random.normal(0, 6, n), 0, 100), truth
+
+
 def held(interval, truth):
     """Of cohorts that have an interval, whether it holds the truth."""
     low, high = interval

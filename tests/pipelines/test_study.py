@@ -87,7 +87,11 @@ def test_an_experts_grades_are_compared_with_grades():
     kappa = found.statistics[0]
     assert kappa.name == "weighted_kappa"
     assert kappa.value > 0.8
-    assert kappa.interval[0] <= kappa.value <= kappa.interval[1]
+    assert kappa.value == 1
+    assert kappa.interval is None
+    assert "agree perfectly" in kappa.note
+    same = found.statistics[1]
+    assert same.interval[0] < same.interval[1] == same.value == 100
 
 
 def test_a_calibrated_value_is_what_the_expert_is_compared_with():

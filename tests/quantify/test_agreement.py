@@ -5,7 +5,8 @@ import pytest
 from scipy import stats
 
 from napari_steatosis.core.errors import BadValueError
-from napari_steatosis.quantify.agreement import STATISTICS, agreement, icc, weighted_kappa
+from napari_steatosis.quantify.agreement import STATISTICS, agreement, icc
+from napari_steatosis.quantify.kappa import kappa_interval, weighted_kappa
 
 
 @pytest.fixture(scope="module")
@@ -49,14 +50,37 @@ def test_equal_series_agree_in_everything():
     assert found["bias"].value == found["limit_low"].value == found["limit_high"].value == 0
 
 
-def test_intervals_cover_at_their_rate():
-    """Of many simulated cohorts, the interval of the bias holds the true bias in about 95 %."""
-    held, random = 0, np.random.default_rng(1)
-    for cohort in range(120):
-        expert = random.uniform(0, 60, 50)
-        found = agreement(expert + random.normal(3, 5, 50), expert, draws=200, seed=cohort)
-        held += found["bias"].low <= 3 <= found["bias"].high
-    assert 0.90 <= held / 120 <= 0.99
+def test_the_interval_of_the_bias_is_that_of_students_t(pairs):
+    gap = pairs[0] - pairs[1]
+    found = agreement(*pairs)["bias"]
+    low, high = stats.ttest_1samp(gap, 0).confidence_interval()
+    assert (found.low, found.high) == pytest.approx((low, high))
+
+
+def test_each_interval_holds_its_value_and_what_has_none_says_why(pairs):
+    for one in agreement(*pairs).statistics:
+        assert one.low < one.value < one.high, one.name
+        assert one.note == ""
+        assert "Interval: " in one.definition
+    straight = agreement([1.0, 2, 3, 4, 5, 6, 7], [2.0, 4, 6, 8, 10, 12, 14])
+    assert np.isnan(straight["pearson_r"].low)
+    assert "agree perfectly" in straight["pearson_r"].note
+    assert np.isnan(straight["intercept"].low)
+    assert straight["bias"].low < -4 < straight["bias"].high
+    three = agreement([1.0, 2, 4], [1.0, 3, 4])
+    assert np.isnan(three["spearman_rho"].low)
+    assert three["spearman_rho"].note == "No interval: 3 pairs are too few."
+    level = agreement([2.0, 2, 2, 2], [1.0, 2, 3, 4])["pearson_r"]
+    assert (level.note, str(level)) == ("Undefined: the values do not vary.", "undefined")
+
+
+def test_the_interval_of_kappa_and_where_there_is_none():
+    first = [0, 1, 2, 3, 0, 1, 2, 3]
+    low, high = kappa_interval(first, [0, 1, 2, 3, 1, 1, 2, 2])
+    assert low < weighted_kappa(first, [0, 1, 2, 3, 1, 1, 2, 2], grades=4) < high < 1
+    assert kappa_interval(first, first) is None
+    assert kappa_interval([1, 1], [1, 1]) is None
+    assert kappa_interval([1, 1, 1], [1, 1, 1]) is None
 
 
 def test_what_is_missing_is_counted_and_too_few_are_refused():

@@ -8,8 +8,8 @@ import pytest
 from scipy import stats
 
 from napari_steatosis.core.errors import BadValueError, CannotOpenError
-from napari_steatosis.quantify.agreement import weighted_kappa
 from napari_steatosis.quantify.calibration import Calibration, check_calibration, fit_calibration
+from napari_steatosis.quantify.kappa import weighted_kappa
 
 
 @pytest.fixture(scope="module")

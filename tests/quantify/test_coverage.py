@@ -8,15 +8,22 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import simulated_cohorts as simulated
 from scipy.stats import binomtest
 
+import simulated_cohorts as simulated
+from napari_steatosis.quantify._agreement_intervals import (
+    correlation_interval,
+    left_out,
+    proportion_interval,
+)
 from napari_steatosis.quantify._intervals import (
     median_interval,
     medians_interval,
     ratio_interval,
     share_interval,
 )
+from napari_steatosis.quantify.agreement import STATISTICS, concordance, figures
+from napari_steatosis.quantify.calibration import fit_calibration
 from napari_steatosis.quantify.heterogeneity import hot_spot_interval
 
 NOMINAL = 0.95
@@ -82,3 +89,53 @@ def test_the_hot_spot(n, kind):
     part, whole = simulated.squares(random, 500, n, kind)
     ends = np.array([hot_spot_interval(one) for one in part / whole])
     assert_holds((ends[:, 0] <= truth) & (truth <= ends[:, 1]), more=0.04)
+
+
+def shortfall(name, kind):
+    """Points that an interval may lack, as the page of the intervals says, too."""
+    if kind == "skewed":
+        limit = 0.2 if name.startswith("limit") else 0.085
+        return 0.03 if name in ("bias", "spearman_rho", "pearson_r") else limit
+    return 0.03
+
+
+@pytest.mark.parametrize("kind", ["even", "weak", "skewed"])
+@pytest.mark.parametrize("n", [10, 20, 40])
+def test_figures_of_agreement(n, kind):
+    random = np.random.default_rng(n)
+    whole = simulated.pairs(random, 1, 300_000, kind)
+    found = figures(simulated.pairs(random, 600, n, kind))
+    for name, (of, _) in STATISTICS.items():
+        hits = simulated.held(found[name][1], of(whole)[0])
+        assert len(hits) > 590, name
+        assert_holds(hits, less=shortfall(name, kind), more=0.045)
+
+
+@pytest.mark.parametrize("kind", ["even", "weak", "skewed"])
+@pytest.mark.parametrize("n", [10, 20, 40])
+def test_kappa_and_the_share_of_the_same_grade(n, kind):
+    random = np.random.default_rng(n)
+    whole, grades = (simulated.grades(random, k, m, kind) for k, m in ((1, 300_000), (1000, n)))
+    rest = left_out({"kappa": concordance}, grades)["kappa"]
+    with np.errstate(invalid="ignore"):
+        interval = correlation_interval(concordance(grades), rest)
+    hits = simulated.held(interval, concordance(whole)[0])
+    assert len(hits) > 800  # the others agree perfectly, and have none
+    assert_holds(hits, less=0.02, more=0.045)
+    ends = np.array([proportion_interval(hit, n) for hit in range(n + 1)]).T
+    same = np.count_nonzero(grades[0] == grades[1], axis=-1)
+    assert_holds(simulated.held(ends[:, same], np.mean(whole[0] == whole[1])), more=0.045)
+
+
+@pytest.mark.parametrize(("kind", "less"), [("linear", 0.03), ("isotonic", 0.08)])
+def test_a_calibration(kind, less):
+    """A staircase is flat where the curve rises: its interval lacks up to 7 points."""
+    random, hits = np.random.default_rng(1), []
+    for number in range(30):
+        area, score, truth = simulated.calibrated(random, 40, kind)
+        fitted = fit_calibration(area, score, kind=kind, seed=number)
+        for value in (2.0, 5.0, 12.0):
+            if fitted.is_within(value):
+                low, high = fitted.interval(value)
+                hits.append(low <= truth(value) <= high)
+    assert_holds(hits, less=less)

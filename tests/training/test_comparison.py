@@ -75,3 +75,9 @@ def test_anova_over_replicates_is_labelled_and_shown_to_be_wrong():
     assert "independent" in anova({"a": [1, 2], "b": [2, 4]}, units="patient").note
     with pytest.raises(BadValueError, match="two models"):
         anova({"a": [1, 2]}, units="fold")
+
+
+def test_one_patient_gives_a_difference_and_no_interval():
+    found = paired_bootstrap(lambda index: (0.5, 0.25), ["a"] * 5, draws=10)
+    assert found.value == 0.25
+    assert np.isnan([found.low, found.high, found.p]).all()

@@ -175,3 +175,18 @@ def test_a_classifier_gets_the_scores_of_classes():
 def test_labels_that_the_model_does_not_know_are_refused():
     with pytest.raises(BadValueError, match="has the label 'd'"):
         evaluate(BrightIsLate(), squares(4, classes=4))
+
+
+def test_scores_of_one_patient_have_values_and_no_intervals():
+    whole = example()
+    alone = replace(whole, samples=tuple(replace(one, patient="P1") for one in whole.samples))
+    found = evaluate(WhiteIsFat(), alone, draws=20)
+    several = evaluate(WhiteIsFat(), whole, draws=20)
+    score = found.values["dice"]
+    assert score.value == several.values["dice"].value
+    assert np.isnan([score.low, score.high]).all()
+    assert str(score) == f"{score.value:.3f}"
+    assert any("of one patient" in note for note in found.notes)
+    plain = found.to_json()["scores"]["dice"]
+    assert (plain["low"], plain["high"]) == (None, None)
+    assert "one patient" in plain["reason"]

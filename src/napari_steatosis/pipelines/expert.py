@@ -14,13 +14,13 @@ import numpy as np
 from ..core.errors import BadValueError, CannotOpenError
 from ..core.report import Measurement
 from ..core.study import ExpertAgreement
-from ..quantify.agreement import FEWEST, agreement, weighted_kappa
+from ..quantify._agreement_intervals import OF_CORRELATION, proportion_interval
+from ..quantify.agreement import FEWEST, agreement
+from ..quantify.kappa import kappa_interval, weighted_kappa
 from ._manifest_facts import expert_value, is_grade
 
 GRADES = 4
 MOST_GRADES = 5
-DRAWS = 1000
-SEED = 20120
 
 
 @dataclass(frozen=True, eq=False)
@@ -171,7 +171,7 @@ def numbers_agree(x: Sequence[float], y: Sequence[float]) -> tuple[Measurement, 
             one.definition,
             (one.low, one.high) if math.isfinite(one.low) else None,
             len(x),
-            "" if math.isfinite(one.value) else "Undefined: the values do not vary.",
+            one.note,
         )
         for one in agreement(x, y).statistics
     )
@@ -180,37 +180,31 @@ def numbers_agree(x: Sequence[float], y: Sequence[float]) -> tuple[Measurement, 
 def grades_agree(x: Sequence[float], y: Sequence[float]) -> tuple[Measurement, ...]:
     """Return kappa, share of same grades and rank correlation of two series of grades."""
     pairs = np.rint([x, y]).astype(int)
-    rows = np.random.default_rng(SEED).integers(0, len(x), (DRAWS, len(x)))
     n, top = len(x), max(GRADES, int(pairs.max()) + 1)
-    kappa = [weighted_kappa(*pairs[:, one], grades=top) for one in rows]
-    same = [100 * float(np.mean(pairs[0, one] == pairs[1, one])) for one in rows]
+    same = int(np.count_nonzero(pairs[0] == pairs[1]))
+    least, most = proportion_interval(same, n)
     rank = next(one for one in numbers_agree(x, y) if one.name == "spearman_rho")
-    whole = weighted_kappa(*pairs, grades=top)
+    whole, interval = weighted_kappa(*pairs, grades=top), kappa_interval(*pairs)
+    note = "" if interval else "No interval: the grades agree perfectly, or hardly vary."
+    if not math.isfinite(whole):
+        note = "Undefined: both gave all the same grade."
     return (
         Measurement(
             "weighted_kappa",
             whole,
             "",
-            "Cohen's kappa with quadratic weights.",
-            _middle(kappa),
+            f"Cohen's kappa with quadratic weights. {OF_CORRELATION}",
+            interval,
             n,
-            "" if math.isfinite(whole) else "Undefined: both gave all the same grade.",
+            note,
         ),
         Measurement(
             "same_grade",
-            100 * float(np.mean(pairs[0] == pairs[1])),
+            100 * same / n,
             "%",
-            "Share of patients with the same grade.",
-            _middle(same),
+            "Share of patients with the same grade. Interval: Wilson.",
+            (100 * least, 100 * most),
             n,
         ),
         rank,
     )
-
-
-def _middle(drawn: Sequence[float]) -> tuple[float, float] | None:
-    sure = [one for one in drawn if math.isfinite(one)]
-    if not sure:
-        return None
-    low, high = np.percentile(sure, [2.5, 97.5])
-    return float(low), float(high)

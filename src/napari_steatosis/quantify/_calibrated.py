@@ -118,7 +118,8 @@ def _measurements(value: float, name: str, calibration: Calibration) -> tuple[Me
                 "calibrated_score",
                 float(calibration.predict(value)),
                 unit,
-                f"{what}. Interval: of the calibration, patients drawn with replacement.",
+                f"{what}. Interval: of the calibration, patients drawn with replacement, widened "
+                "as Student's t is.",
                 interval,
                 calibration.n,
                 note,

@@ -1,21 +1,37 @@
 """How far two or more measurements of the same things agree: slides, patients, experts.
 
 Every statistic is computed on units that are independent (one value per patient), with a 95 %
-percentile interval from patients drawn with replacement.
+interval from what each patient changes (`napari_steatosis.quantify._agreement_intervals`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..core.errors import BadValueError
+from ._agreement_intervals import (
+    JACKKNIFE,
+    OF_CORRELATION,
+    OF_LIMIT,
+    OF_VALUE,
+    correlation_interval,
+    identity_interval,
+    left_out,
+    limit_interval,
+    rank_interval,
+    squared,
+    value_interval,
+)
 
 FEWEST = 3
 """Below this many pairs nothing can be said of agreement."""
+
+FEW = 6
+"""With fewer pairs a missing interval is put down to their number."""
 
 Numbers = NDArray[np.float64]
 
@@ -31,9 +47,11 @@ class Statistic:
     value : float
         NaN where it is undefined; `definition` then says when that is.
     low, high : float
-        95 % interval, percentiles over patients drawn with replacement.
+        95 % interval; NaN where `note` says why there is none.
     definition : str
-        What it is, in one sentence.
+        What it is, in one sentence, and how the interval is made.
+    note : str
+        Why there is no value, or no interval.
     """
 
     name: str
@@ -41,8 +59,11 @@ class Statistic:
     low: float
     high: float
     definition: str
+    note: str = ""
 
     def __str__(self) -> str:
+        if not np.isfinite(self.low):
+            return f"{self.value:.3g}" if np.isfinite(self.value) else "undefined"
         return f"{self.value:.3g} (95 % CI {self.low:.3g} to {self.high:.3g})"
 
 
@@ -74,9 +95,7 @@ class Agreement:
         return {one.name: one for one in self.statistics}[name]
 
 
-def agreement(
-    measured: ArrayLike, expert: ArrayLike, *, draws: int = 1000, seed: int = 20120
-) -> Agreement:
+def agreement(measured: ArrayLike, expert: ArrayLike) -> Agreement:
     """Compare two series, one pair per patient.
 
     A high correlation does not mean that the values agree: fat as a share of the area is about a
@@ -87,10 +106,6 @@ def agreement(
     ----------
     measured, expert : (n,) float
         One value per patient each; a pair with NaN is left out.
-    draws : int
-        Bootstrap draws.
-    seed : int
-        Decides them.
 
     Returns
     -------
@@ -125,17 +140,62 @@ def agreement(
             f"{n} of {len(x)} pairs are complete; agreement needs at least {FEWEST}, and an "
             f"interval that says anything needs far more."
         )
-    drawn = pairs[:, np.random.default_rng(seed).integers(0, n, (draws, n))]
-    return Agreement(pairs[0], pairs[1], len(x) - n, tuple(_statistics(pairs[:, None, :], drawn)))
+    found = figures(pairs)
+    statistics = (_statistic(name, *one, n) for name, one in found.items())
+    return Agreement(pairs[0], pairs[1], len(x) - n, tuple(statistics))
 
 
-def _statistics(pairs: Numbers, drawn: Numbers) -> Iterator[Statistic]:
-    for name, (of, definition) in STATISTICS.items():
+def _statistic(name: str, value: Numbers, interval: Numbers, n: int) -> Statistic:
+    low, high = (float(one) for one in interval)
+    note = ""
+    if not np.isfinite(value):
+        note = "Undefined: the values do not vary."
+    elif not np.isfinite([low, high]).all():
+        low = high = float("nan")
+        perfect = "the pairs agree perfectly, or all but one are alike"
+        note = f"No interval: {f'{n} pairs are too few' if n < FEW else perfect}."
+    return Statistic(name, float(value), low, high, STATISTICS[name][1], note)
+
+
+def figures(pairs: Numbers) -> dict[str, tuple[Numbers, Numbers]]:
+    """Return every statistic of many cohorts of one size, with its interval.
+
+    Parameters
+    ----------
+    pairs : (2, ..., n) float
+        Measured and expert.
+
+    Returns
+    -------
+    dict of str to (value (...), interval (2, ...))
+    """
+    functions = {name: of for name, (of, _) in STATISTICS.items()}
+    rest = left_out({**functions, "sd": _sd}, pairs)
+    size = np.abs(pairs).max((0, -1))
+    found: dict[str, tuple[Numbers, Numbers]] = {}
+    for name, of in functions.items():
         with np.errstate(divide="ignore", invalid="ignore"):
-            value, spread = float(of(pairs)[0]), of(drawn)
-        sure = spread[np.isfinite(spread)]
-        low, high = np.percentile(sure, [2.5, 97.5]) if len(sure) else (np.nan, np.nan)
-        yield Statistic(name, value, float(low), float(high), definition)
+            value = of(pairs)
+        if name in CORRELATIONS:
+            interval = correlation_interval(value, rest[name])
+        elif name == "spearman_rho":
+            interval = rank_interval(value, pairs.shape[-1])
+        elif name == "r_squared":
+            interval = squared(found["pearson_r"][1])
+        elif name == "r_squared_identity":
+            interval = identity_interval(value, rest[name])
+        elif name.startswith("limit_"):
+            sign = -1.0 if name == "limit_low" else 1.0
+            interval = limit_interval(_difference(pairs), rest["sd"], sign)
+        else:
+            interval = value_interval(value, rest[name], size if name in IN_UNITS else 1.0)
+        found[name] = value, interval
+    return found
+
+
+def _sd(pairs: Numbers) -> Numbers:
+    found: Numbers = _difference(pairs).std(-1, ddof=1)
+    return found
 
 
 def _pearson(pairs: Numbers) -> Numbers:
@@ -203,7 +263,8 @@ def icc(ratings: ArrayLike, *, consistency: bool = False) -> Numbers:
     return found
 
 
-def _concordance(pairs: Numbers) -> Numbers:
+def concordance(pairs: Numbers) -> Numbers:
+    """Return Lin's concordance of ``(2, ..., n)`` pairs, ``(...)``; NaN where nothing varies."""
     x, y = pairs - pairs.mean(-1, keepdims=True)
     apart = (pairs[0].mean(-1) - pairs[1].mean(-1)) ** 2
     found: Numbers = 2 * (x * y).mean(-1) / ((x**2).mean(-1) + (y**2).mean(-1) + apart)
@@ -228,75 +289,63 @@ def _proportional(pairs: Numbers) -> Numbers:
     return _slope(np.stack([_difference(pairs), pairs.mean(0)]))
 
 
+CORRELATIONS = ("pearson_r", "icc_2_1", "icc_3_1", "ccc")
+IN_UNITS = ("intercept", "bias")
+
 STATISTICS: dict[str, tuple[Callable[[Numbers], Numbers], str]] = {
-    "pearson_r": (_pearson, "Linear correlation; undefined where one side does not vary."),
+    "pearson_r": (
+        _pearson,
+        f"Linear correlation; undefined where one side does not vary. {OF_CORRELATION}",
+    ),
     "r_squared": (
         lambda pairs: _pearson(pairs) ** 2,
-        "Square of Pearson's r: the share of variance that a fitted line explains.",
+        "Square of Pearson's r: the share of variance that a fitted line explains. Interval: that "
+        "of r, squared.",
     ),
     "r_squared_identity": (
         _identity,
         "1 minus the squared differences over the variance of the expert: how well the values "
-        "themselves agree. Negative where the mean of the expert would be nearer.",
+        "themselves agree. Negative where the mean of the expert would be nearer. "
+        f"{JACKKNIFE}, on the logarithm of 1 minus it.",
     ),
-    "slope": (_slope, "Of the line measured = slope x expert + intercept (least squares)."),
-    "intercept": (_intercept, "Of that line."),
-    "spearman_rho": (_spearman, "Correlation of the ranks."),
-    "icc_2_1": (icc, "Intraclass correlation, absolute agreement of single values."),
+    "slope": (
+        _slope,
+        f"Of the line measured = slope x expert + intercept (least squares). {OF_VALUE}",
+    ),
+    "intercept": (_intercept, f"Of that line. {OF_VALUE}"),
+    "spearman_rho": (
+        _spearman,
+        "Correlation of the ranks. Interval: Bonett and Wright 2000, Fisher's z.",
+    ),
+    "icc_2_1": (
+        icc,
+        f"Intraclass correlation, absolute agreement of single values. {OF_CORRELATION}",
+    ),
     "icc_3_1": (
         lambda pairs: icc(pairs, consistency=True),
-        "Intraclass correlation, consistency: a constant difference does not count.",
+        "Intraclass correlation, consistency: a constant difference does not count. "
+        f"{OF_CORRELATION}",
     ),
-    "ccc": (_concordance, "Lin's concordance: correlation, less distance from identity."),
-    "bias": (lambda pairs: _difference(pairs).mean(-1), "Mean of measured minus expert."),
-    "limit_low": (_limit(-1), "Lower limit of agreement: bias minus 1.96 SD of the difference."),
-    "limit_high": (_limit(+1), "Upper limit of agreement: bias plus 1.96 SD of the difference."),
+    "ccc": (
+        concordance,
+        f"Lin's concordance: correlation, less distance from identity. {OF_CORRELATION}",
+    ),
+    "bias": (
+        lambda pairs: _difference(pairs).mean(-1),
+        "Mean of measured minus expert. Interval: Student's t.",
+    ),
+    "limit_low": (
+        _limit(-1),
+        f"Lower limit of agreement: bias minus 1.96 SD of the difference. {OF_LIMIT}",
+    ),
+    "limit_high": (
+        _limit(+1),
+        f"Upper limit of agreement: bias plus 1.96 SD of the difference. {OF_LIMIT}",
+    ),
     "proportional_bias": (
         _proportional,
-        "Slope of the difference over the mean of both: 0 where the bias is the same for all.",
+        "Slope of the difference over the mean of both: 0 where the bias is the same for all. "
+        f"{OF_VALUE}",
     ),
 }
 """Name to a function of ``(2, ..., n)`` pairs and what it is."""
-
-
-def weighted_kappa(first: ArrayLike, second: ArrayLike, *, grades: int) -> float:
-    """Return Cohen's kappa with quadratic weights between two gradings.
-
-    Parameters
-    ----------
-    first, second : (n,) int
-        Grades from 0 on.
-    grades : int
-        How many there are.
-
-    Returns
-    -------
-    float
-        1 for equal grades, 0 for chance; NaN where both gave everything one and the same grade.
-
-    Raises
-    ------
-    BadValueError
-        Where a value is no grade, or the gradings differ in length.
-
-    Examples
-    --------
-    >>> weighted_kappa([0, 1, 2, 3], [0, 1, 2, 3], grades=4)
-    1.0
-    >>> round(weighted_kappa([0, 1, 2, 3], [0, 2, 2, 3], grades=4), 3)
-    0.9
-    """
-    a, b = np.asarray(first), np.asarray(second)
-    if a.shape != b.shape or not len(a):
-        raise BadValueError(f"{a.shape} and {b.shape} grades cannot be paired.")
-    both = np.concatenate([a, b])
-    if both.min() < 0 or both.max() >= grades or (both != both.astype(int)).any():
-        raise BadValueError(
-            f"Grades must be whole numbers from 0 to {grades - 1}, got {np.unique(both)[:6]}."
-        )
-    found = np.zeros((grades, grades))
-    np.add.at(found, (a.astype(int), b.astype(int)), 1 / len(a))
-    chance = found.sum(1)[:, None] * found.sum(0)[None, :]
-    weight = (np.arange(grades)[:, None] - np.arange(grades)[None, :]) ** 2
-    below = float((weight * chance).sum())
-    return 1 - float((weight * found).sum()) / below if below else float("nan")

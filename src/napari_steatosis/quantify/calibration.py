@@ -18,7 +18,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..core.errors import BadValueError, CannotOpenError
 from ..core.replacing import replacing
-from .agreement import Agreement, agreement, weighted_kappa
+from ._intervals import quantile
+from .agreement import Agreement, agreement
+from .kappa import weighted_kappa
 
 Kind = Literal["linear", "isotonic", "grade"]
 KINDS: tuple[Kind, ...] = ("linear", "isotonic", "grade")
@@ -71,10 +73,21 @@ class Calibration:
         return _value(self.kind, self.curve, np.asarray(measured, float))
 
     def interval(self, measured: float) -> tuple[float, float]:
-        """Return the 95 % interval of the curve at a value: how sure the calibration is there."""
+        """Return the 95 % interval of the curve at a value: how sure the calibration is there.
+
+        From the curves that were fitted to patients drawn with replacement, whichever lies farther
+        out: their percentiles, moved outwards as Student's t moves those of the normal
+        distribution (Hesterberg 2015, doi 10.1080/00031305.2015.1089789), or their standard
+        deviation times t. Either is too narrow for a rising curve where it is flat or ends.
+        """
+        from scipy.stats import norm
+
         found = [float(_value(self.kind, one, np.array(measured))) for one in self.replicates]
-        low, high = np.percentile(found, [2.5, 97.5])
-        return float(low), float(high)
+        grown, t = np.sqrt(self.n / (self.n - 1)), float(quantile(self.n - 2))
+        outside = 100 * float(norm.cdf(-grown * t))
+        low, high = np.percentile(found, [outside, 100 - outside])
+        value, reach = float(self.predict(measured)), float(t * grown * np.std(found))
+        return min(float(low), value - reach), max(float(high), value + reach)
 
     def probabilities(self, measured: float) -> Numbers:
         """Return how probable each grade is, ``(grades,)``: the share of replicates that say so.
@@ -288,14 +301,14 @@ def _cut_offs(x: Numbers, y: Numbers, grades: int) -> Curve:
 
 
 def _value(kind: Kind, curve: Curve, x: Numbers) -> Numbers:
-    knots, values = map(np.asarray, curve)
+    knots, values = (np.asarray(one, np.float64) for one in curve)
     if kind == "linear":
-        return values[0] + x * (values[1] - values[0])
+        return np.asarray(values[0] + x * (values[1] - values[0]), np.float64)
     if kind == "isotonic":
         found: Numbers = np.interp(x, knots, values)
         return found
     grade = np.searchsorted(knots, x, side="right").astype(float)
-    return np.where(np.isnan(x), np.nan, grade)
+    return np.asarray(np.where(np.isnan(x), np.nan, grade), np.float64)
 
 
 def _spelt(value: Any) -> Any:

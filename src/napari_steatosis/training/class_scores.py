@@ -31,6 +31,8 @@ class Score:
     high: float
 
     def __str__(self) -> str:
+        if not np.isfinite([self.low, self.high]).all():
+            return f"{self.value:.3f}" if np.isfinite(self.value) else "undefined"
         return f"{self.value:.3f} ({self.low:.3f} to {self.high:.3f})"
 
 

@@ -24,7 +24,7 @@ class Difference:
     value : float
         First minus second.
     low, high : float
-        95 % interval of it; NaN where the test gives none.
+        95 % interval of it; NaN where the test gives none, as of one patient.
     p : float
         Two-sided probability of such a difference where there is none.
     n : int
@@ -76,6 +76,8 @@ def paired_bootstrap(
         found.append(first - second)
     first, second = score(np.arange(len(index)))
     gaps = np.array(found)[np.isfinite(found)]
+    if len(unique) < 2:  # one patient drawn again is the same patient
+        return Difference("paired bootstrap", float(first - second), np.nan, np.nan, np.nan, 1)
     if not len(gaps):
         return Difference("paired bootstrap", np.nan, np.nan, np.nan, np.nan, len(unique))
     low, high = np.percentile(gaps, [2.5, 97.5])

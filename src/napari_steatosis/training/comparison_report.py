@@ -19,7 +19,7 @@ from ..core.report import RESEARCH_USE, Measurement
 from ..io._pictures import Picture
 from .class_scores import Score
 from .compare import Compared
-from .evaluation import NOTHING_THERE, Scores
+from .evaluation import NOTHING_THERE, ONE_PATIENT, Scores
 from .evaluation_plots import pictures_of
 from .examples import write_figure
 from .page import filled
@@ -114,7 +114,8 @@ def _measurement(name: str, score: Score, meaning: str, groups: int) -> Measurem
     factor = 1 if own else 100
     value, low, high = (factor * x for x in (score.value, score.low, score.high))
     interval = (low, high) if np.isfinite([low, high]).all() else None
-    note = "" if np.isfinite(value) else NOTHING_THERE
+    note = ONE_PATIENT if interval is None else ""
+    note = note if np.isfinite(value) else NOTHING_THERE
     return Measurement(name, value, own or "%", meaning, interval, groups, note)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,10 +12,10 @@ from numpy.typing import NDArray
 from ..core.dataset import IGNORE, Dataset
 from ..core.errors import BadValueError, MissingScaleError
 from ..core.model import Model
-from .class_scores import Score, class_scores
+from .class_scores import Score, class_scores, drawn_score
 from .class_windows import class_chances
 from .detections import average_precision, detections
-from .evaluation import Scores, remarks_on
+from .evaluation import ONE_PATIENT, Scores, remarks_on
 from .fat_levels import count_levels
 from .metrics import Counts, count_tile, scores
 from .samples import Samples, Wanted
@@ -141,9 +142,21 @@ def evaluate(
         "sets": tuple(one.split for one in data),
         "notes": notes,
     }
-    if model.spec.task == "classification":
-        return _classes(model, samples, draws, given)
-    return _fat(model, samples, draws, given)
+    made = _classes if model.spec.task == "classification" else _fat
+    return with_intervals(made(model, samples, draws, given))
+
+
+def with_intervals(found: Scores) -> Scores:
+    """Return scores without intervals where they are of one patient, who cannot be drawn anew."""
+    if found.groups > 1:
+        return found
+
+    def alone(scores: Mapping[str, Score]) -> dict[str, Score]:
+        return {name: Score(one.value, np.nan, np.nan) for name, one in scores.items()}
+
+    by_class = {kind: alone(scores) for kind, scores in found.by_class.items()}
+    notes = (*found.notes, f"{ONE_PATIENT}.")
+    return replace(found, values=alone(found.values), by_class=by_class, notes=notes)
 
 
 def wanted_by(model: Model, data: Dataset) -> Wanted:
@@ -247,11 +260,7 @@ def _precision_score(found: list[Detections], groups: list[str], draws: int) -> 
     times = np.random.default_rng(0).multinomial(len(unique), chance, size=draws)
     value = average_precision(found)
     spread = np.array([average_precision(found, of[index]) for of in times])
-    spread = spread[np.isfinite(spread)]
-    if not np.isfinite(value) or not len(spread):
-        return Score(float("nan"), float("nan"), float("nan"))
-    low, high = np.percentile(spread, [2.5, 97.5])
-    return Score(value, float(low), float(high))
+    return drawn_score(np.concatenate([[value], spread]))
 
 
 def _classes(model: Model, samples: Samples, draws: int, given: dict[str, Any]) -> Scores:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .detections import Detections
     from .metrics import Counts
 
+ONE_PATIENT = "no interval: the samples are of one patient, and two are needed"
 NOTHING_THERE = "cannot be had: the samples hold nothing that it could be computed from"
 
 
@@ -147,6 +148,8 @@ def plain_score(score: Score) -> dict[str, Any]:
     }
     if found["value"] is None:
         found["reason"] = NOTHING_THERE
+    elif found["low"] is None:
+        found["reason"] = ONE_PATIENT
     return found
 
 
