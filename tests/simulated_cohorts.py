@@ -52,13 +52,6 @@ def patients(random, cohorts, n, kind, group):
     return np.clip(fat * of_slides, 0, 100)
 
 
-def visits(random, cohorts, n, kind):
-    """Change of n patients from one visit to the next, points."""
-    before = patients(random, cohorts, n, kind, 1)
-    left = random.beta(6, 3, (cohorts, n))
-    return np.clip(before * left + random.normal(0, 1, (cohorts, n)), 0, 100) - before
-
-
 def pairs(random, cohorts, n, kind):
     """Measured values and an expert's, ``(2, cohorts, n)``.
 

@@ -17,7 +17,6 @@ from napari_steatosis.quantify._agreement_intervals import (
     proportion_interval,
 )
 from napari_steatosis.quantify._intervals import (
-    median_interval,
     medians_interval,
     ratio_interval,
     share_interval,
@@ -68,15 +67,6 @@ def test_the_difference_of_two_groups(n, less, kind):
     both = [simulated.patients(random, COHORTS, n, kind, group) for group in (0, 1)]
     hits = simulated.held(medians_interval(*both), whole[1] - whole[0])
     assert_holds(hits, less=less, more=0.045)
-
-
-@pytest.mark.parametrize("kind", ["lognormal", "beta", "normal"])
-@pytest.mark.parametrize("n", [6, 10, 20, 40])
-def test_the_change_between_visits(n, kind):
-    random = np.random.default_rng(n)
-    truth = np.median(simulated.visits(random, 1, 400_000, kind))
-    hits = simulated.held(median_interval(simulated.visits(random, COHORTS, n, kind)), truth)
-    assert_holds(hits, more=0.045)
 
 
 @pytest.mark.parametrize("n", [72, 100, 400])

@@ -207,25 +207,6 @@ def medians_interval(first: ArrayLike, second: ArrayLike) -> Numbers:
     return np.stack([middle - reach, middle + reach])
 
 
-def median_interval(values: ArrayLike) -> Numbers:
-    """Return the 95 % interval of a median, ``(2, ...)``, as `medians_interval` has it.
-
-    Parameters
-    ----------
-    values : (..., n) float
-        At least two.
-
-    Examples
-    --------
-    >>> median_interval([1, 2, 3, 4, 5, 9]).round(2).tolist()
-    [-0.14, 7.14]
-    """
-    x = np.asarray(values, float)
-    error = _median_error(x)
-    reach, middle = np.where(error > 0, error, np.nan) * NORMAL, np.median(x, axis=-1)
-    return np.stack([middle - reach, middle + reach])
-
-
 def _median_error(values: Numbers) -> Numbers:
     from scipy.stats import binom, norm
 
