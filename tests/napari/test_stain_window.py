@@ -7,12 +7,9 @@ The picture in the documentation is made by this test::
 
 from __future__ import annotations
 
-import os
-
 import numpy as np
 import pytest
 from napari.layers import Layer
-from napari.qt.threading import GeneratorWorker
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
@@ -21,10 +18,7 @@ from napari_steatosis._napari.layers import slide_layer
 from napari_steatosis._napari.stain_preview import BESIDE, OFF, OVER
 from napari_steatosis.imaging import fit_stain
 from napari_steatosis.imaging.separation import separation
-
-PICTURE = os.environ.get("STEATOSIS_PICTURE")
-"""Where to keep a picture of the window."""
-WAIT_MS = 120_000
+from windows import WAIT_MS, canvas, keep_picture
 
 
 @pytest.fixture(scope="module")
@@ -46,22 +40,8 @@ def done(form, qtbot) -> None:
 
 
 @pytest.fixture
-def window(make_napari_viewer, qtbot):
-    """A viewer on screen, with the form docked by the plugin's own manifest."""
-    if os.environ.get("QT_QPA_PLATFORM") in ("offscreen", "minimal"):
-        pytest.skip("this Qt platform draws no canvas; use xcb under Xvfb")
-    viewer = make_napari_viewer(show=True)
-    viewer.window.resize(1500, 950)
-    _, made = viewer.window.add_plugin_dock_widget("napari-steatosis", "Normalise stain")
-    yield viewer, made
-    made.stop()
-    done(made, qtbot)
-    GeneratorWorker.await_workers(WAIT_MS)
-
-
-def canvas(viewer, qtbot) -> np.ndarray:
-    qtbot.wait(300)
-    return viewer.screenshot(flash=False)[..., :3]
+def window(docked):
+    return docked("Normalise stain")
 
 
 def alone(viewer, layer, qtbot) -> np.ndarray:
@@ -123,5 +103,4 @@ def test_beside_the_slide_both_are_on_screen(window, qtbot):
     assert (right.max(-1) > 0).mean() > 0.5
     means = [part[part.max(-1) > 0].mean(0) for part in (left, right)]
     assert np.abs(means[0] - means[1]).max() > 3
-    if PICTURE:
-        viewer.screenshot(PICTURE, canvas_only=False, flash=False)
+    keep_picture(viewer, qtbot)

@@ -29,7 +29,7 @@ def form(make_napari_viewer_proxy, qtbot):
     yield made
     made.preview.value = OFF
     made.stop()
-    qtbot.waitUntil(lambda: not made.is_busy, timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: not made.is_running, timeout=WAIT_MS)
     GeneratorWorker.await_workers(120_000)
 
 
@@ -47,7 +47,7 @@ def press(button) -> None:
 
 def found(form, qtbot):
     press(form.run)
-    qtbot.waitUntil(lambda: not form.is_busy, timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: not form.is_running, timeout=WAIT_MS)
     return form.mask
 
 
@@ -56,7 +56,7 @@ def previewed(form, qtbot) -> float:
     before, began = form.previews, time.perf_counter()
     qtbot.waitUntil(lambda: form.previews > before, timeout=WAIT_MS)
     took = time.perf_counter() - began
-    qtbot.waitUntil(lambda: not form.is_busy, timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: not form.is_running, timeout=WAIT_MS)
     return took
 
 
@@ -98,7 +98,7 @@ def test_the_preview_follows_the_fields_within_half_a_second(form, liver, qtbot)
     form.sensitivity.value = 0.0
     assert previewed(form, qtbot) < 2  # 0.5 s when nothing else runs
     assert np.count_nonzero(layer.data) < usual
-    assert "Preview of the whole slide" in form.status.text()
+    assert "Preview of the whole slide" in form.panel.status.text()
     form.preview.value = OFF
     qtbot.waitUntil(lambda: "tissue preview" not in form.viewer.layers, timeout=5000)
 
@@ -137,12 +137,12 @@ def test_a_dark_slide_says_why_there_is_no_tissue(form, qtbot):
     form.viewer.add_layer(Layer.create(*slide_layer(replace(slide, fingerprint="dark"))))
     layer = found(form, qtbot)
     assert not layer.data.any()
-    assert "dark all over" in form.mind.text()
+    assert "dark all over" in form.panel.flags.text()
 
 
 def test_without_a_slide_it_says_how_to_open_one(form):
     form.start()
-    assert "Open Sample" in form.mind.text()
+    assert "Open Sample" in form.panel.flags.text()
 
 
 def test_labels_of_any_scale_are_resampled_and_others_refused(form, liver):

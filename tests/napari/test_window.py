@@ -7,8 +7,6 @@ The picture in the documentation is made by this test::
 
 from __future__ import annotations
 
-import os
-
 import numpy as np
 import pytest
 from napari.qt.threading import GeneratorWorker
@@ -20,28 +18,14 @@ import napari_steatosis as st
 from napari_steatosis._napari.layers import OPACITY
 from napari_steatosis._napari.sample_data import SEED, SIDE_PX
 from napari_steatosis.io._palette import CLASS_COLOURS
-
-PICTURE = os.environ.get("STEATOSIS_PICTURE")
-"""Where to keep a picture of the window after the run."""
+from windows import canvas, keep_picture
 
 
 @pytest.fixture
-def window(make_napari_viewer, qtbot):
-    """A viewer on screen, with the form docked by the plugin's own manifest."""
-    if os.environ.get("QT_QPA_PLATFORM") in ("offscreen", "minimal"):
-        pytest.skip("this Qt platform draws no canvas; use xcb under Xvfb")
-    viewer = make_napari_viewer(show=True)
-    viewer.window.resize(1600, 1000)
-    _, form = viewer.window.add_plugin_dock_widget("napari-steatosis", "Analyse slide")
+def window(docked):
+    viewer, form = docked("Analyse slide", size=(1600, 1000))
     yield viewer, form
-    form.stop()
-    qtbot.waitUntil(lambda: not form.is_running, timeout=240_000)
     form.warming.join(240)
-
-
-def canvas(viewer, qtbot) -> np.ndarray:
-    qtbot.wait(500)
-    return viewer.screenshot(flash=False)[..., :3].astype(int)
 
 
 def pixel_of_slide(viewer, image, shape) -> tuple[np.ndarray, np.ndarray]:
@@ -72,9 +56,9 @@ def test_open_the_sample_click_run_and_see_the_fat(window, qtbot):
 
     labels = viewer.layers["fat: drawn liver (small)"]
     viewer.scene.camera.zoom = 4.0  # two pixels of the canvas per pixel of the slide
-    with_labels = canvas(viewer, qtbot)
+    with_labels = canvas(viewer, qtbot).astype(int)
     labels.visible = False
-    without = canvas(viewer, qtbot)
+    without = canvas(viewer, qtbot).astype(int)
     rows, columns = pixel_of_slide(viewer, image, without.shape[:2])
     labels.visible = True
     viewer.reset_view()
@@ -90,9 +74,7 @@ def test_open_the_sample_click_run_and_see_the_fat(window, qtbot):
     expected = OPACITY * colour + (1 - OPACITY) * without
     assert np.abs(with_labels - expected)[inside].max() <= 6
     assert np.abs(with_labels - without)[outside].max() <= 2
-    if PICTURE:
-        qtbot.wait(500)
-        viewer.screenshot(PICTURE, canvas_only=False, flash=False)
+    keep_picture(viewer, qtbot)
 
 
 def test_closing_the_window_in_the_middle_ends_the_run(make_napari_viewer, qtbot, tmp_path):

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from magicgui.widgets import ComboBox, Container, FloatSpinBox, PushButton
-from qtpy.QtWidgets import QProgressBar
+from magicgui.widgets import ComboBox, FloatSpinBox, PushButton
 from superqt.utils import qdebounced
 
 from ..core.errors import SteatosisError
-from .job import Job, Outcome
-from .layers import shapes_among, slide_of, slides_among, watch_layers
-from .panel import MIND, Rows, wrapped_label
+from .form import Form
+from .job import JobSlot, Outcome, Steps
+from .layers import shapes_among, watch_layers
+from .panel import across, wrapped_label
 from .results import number
+from .slide_field import SlideField
 from .tissue_layers import BRUSH_PX, PREVIEW, area_mm2, tissue_layer
 from .view import camera_of, shapes_um, view_px
 
@@ -32,10 +33,8 @@ VIEW, WHOLE, OFF = "Current view", "Whole slide", "Off"
 TYPED_MS, MOVED_MS, PAINTED_MS = 80, 300, 200
 """How long the form waits after the last change of a field, of the view, of the mask."""
 
-WIDTH_PX = 390
 
-
-class TissueForm(Container):
+class TissueForm(Form):
     """Find where the tissue of a slide is, seen while the settings are chosen, and edited after.
 
     Parameters
@@ -47,13 +46,11 @@ class TissueForm(Container):
     title = "Find tissue"
 
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
-        super().__init__(labels=False)
-        self.viewer = napari_viewer
+        super().__init__(napari_viewer)
         self.mask: napari.layers.Labels | None = None
         self.preview_layer: napari.layers.Labels | None = None
         self.previews = 0
-        self._job: Job | None = None
-        self._previewing: Job | None = None
+        self._previewing = JobSlot(self.native)
         self._stale = self._gone = False
         self._seen: tuple[Any, TissueView] | None = None
         self._typed = qdebounced(self.show_preview, timeout=TYPED_MS)
@@ -64,7 +61,8 @@ class TissueForm(Container):
         self._layers_changed()
 
     def _build(self) -> None:
-        self.slide = ComboBox(label="Slide", choices=self._slides, nullable=True)
+        self._which = SlideField(self.viewer, self._rows)
+        self.slide, self.pixel_size = self._which.slide, self._which.pixel_size
         self.sensitivity = FloatSpinBox(label="Sensitivity", min=0, max=1, step=0.05, value=0.5)
         self.droplet = FloatSpinBox(
             label="Largest droplet (µm)", min=2, max=200, step=2, value=16.0
@@ -73,26 +71,11 @@ class TissueForm(Container):
         self.exclude = ComboBox(label="Leave out", choices=self._shapes, nullable=True)
         self.preview = ComboBox(label="Preview", choices=[VIEW, WHOLE, OFF])
         self.run = PushButton(text="Find tissue")
-        self.cancel = PushButton(text="Cancel", enabled=False)
-        self.bar, self.status, self.area, self.mind = (
-            QProgressBar(),
-            wrapped_label(),
-            wrapped_label(),
-            wrapped_label(),
-        )
-        self.mind.setStyleSheet(MIND)
-        self.mind.hide()
-        self._rows = Rows()
-        for field in (self.slide, self.sensitivity, self.droplet, self.lumen, self.exclude):
+        self._starts = (self.run,)
+        self.area = wrapped_label()
+        for field in (self.sensitivity, self.droplet, self.lumen, self.exclude, self.preview):
             self._rows.add(field)
-        self._rows.add(self.preview)
-        buttons = Container(widgets=[self.run, self.cancel], layout="horizontal", labels=False)
-        buttons.margins = (0, 0, 0, 0)
-        layout = self.native.layout()
-        for part in (self._rows, buttons.native, self.bar, self.status, self.mind, self.area):
-            layout.addWidget(part)
-        layout.addStretch(1)
-        self.native.setMinimumWidth(WIDTH_PX)
+        self._lay_out(self._rows, across(self.run, self.cancel), self.panel, self.area)
         self._explain()
 
     def _explain(self) -> None:
@@ -113,27 +96,20 @@ class TissueForm(Container):
 
     def _connect(self) -> None:
         watch_layers(self.viewer, self._layers_changed)
-        for field in (self.sensitivity, self.droplet, self.lumen):
+        rule = (self.sensitivity, self.droplet, self.lumen)
+        for field in (*rule, self.slide, self.pixel_size, self.preview):
             field.changed.connect(self._rule_changed)
-        self.slide.changed.connect(self._rule_changed)
-        self.preview.changed.connect(self._rule_changed)
         self.run.changed.connect(self.start)
-        self.cancel.changed.connect(self.stop)
         self.native.destroyed.connect(self._closed)
         for event in (camera_of(self.viewer).events.center, camera_of(self.viewer).events.zoom):
             event.connect(self._moved_on)
-
-    def _slides(self, _: Any = None) -> list[tuple[str, Any]]:
-        return slides_among(self.viewer.layers)
 
     def _shapes(self, _: Any = None) -> list[tuple[str, Any]]:
         return shapes_among(self.viewer.layers)
 
     def _layers_changed(self, _: Any = None) -> None:
-        self.slide.reset_choices()
+        self._which.refresh()
         self.exclude.reset_choices()
-        if self.slide.value is None and (slides := self._slides()):
-            self.slide.value = slides[-1][1]
         if self.mask is not None and self.mask not in self.viewer.layers:
             self.mask = None
             self.area.setText("")
@@ -171,15 +147,15 @@ class TissueForm(Container):
             self.show_preview()
 
     @property
-    def is_busy(self) -> bool:
+    def is_running(self) -> bool:
         """Whether tissue is being found, in the preview or the whole slide."""
-        return self._job is not None or self._previewing is not None
+        return super().is_running or self._previewing.is_taken
 
     def show_preview(self) -> None:
         """Show what the settings find in the view, or on the whole slide seen from afar."""
         if self._gone:  # a change from before the window was closed
             return
-        if self._previewing is not None or self._job is not None:
+        if self.is_running:
             self._stale = True
             return
         self._stale = False
@@ -187,15 +163,15 @@ class TissueForm(Container):
             self._drop_preview()
             return
         try:
-            slide, rule = slide_of(self.slide.value), self.rule()
+            slide, rule = self._which.chosen(), self.rule()
             region = self._region(slide)
         except SteatosisError as error:
             self._drop_preview()
             self._warn(str(error))
             return
-        self._image = self.slide.value
+        self._image, self._slide = self.slide.value, slide
         steps = previewing(slide, region, rule, self._seen)
-        self._previewing = Job(steps, "Tissue preview", on_item=self._show, on_end=self._shown)
+        self._previewing.start(steps, "Preview", on_item=self._show, on_end=self._shown)
 
     def _region(self, slide: Slide) -> Region | None:
         from ..core.geometry import Region
@@ -213,7 +189,7 @@ class TissueForm(Container):
         if self.preview.value == OFF or self._image not in self.viewer.layers:
             return
         view = self._seen[1]
-        data, options, kind = tissue_layer(mask, self._image, slide_of(self._image))
+        data, options, kind = tissue_layer(mask, self._image, self._slide)
         options |= {"name": "tissue preview", "metadata": {PREVIEW: True}}
         old = self.preview_layer
         if old is not None and old in self.viewer.layers:
@@ -230,12 +206,11 @@ class TissueForm(Container):
         self.previews += 1
         self._warn(str(mask.provenance.get("reason", "")))
         what = "the view" if self.preview.value == VIEW else "the whole slide"
-        self.status.setText(
+        self.panel.say(
             f"Preview of {what} at {view.um_per_px:.2g} µm per pixel: {number(mask.area_mm2)} mm²"
         )
 
     def _shown(self, outcome: Outcome) -> None:
-        self._previewing = None
         if outcome.error is not None:
             self._warn(outcome.said)
         if self._stale:
@@ -244,64 +219,37 @@ class TissueForm(Container):
     def _drop_preview(self) -> None:
         if self.preview_layer is not None and self.preview_layer in self.viewer.layers:
             self.viewer.layers.remove(self.preview_layer)
-            self.status.setText("")
+            self.panel.say("")
         self.preview_layer = None
 
     # The mask
 
     def start(self) -> None:
         """Find the tissue of the whole slide."""
-        if self._job is not None:
-            return
-        try:
-            slide = slide_of(self.slide.value)
-            steps = finding(slide, self.rule(), self._left_out(slide))
-        except SteatosisError as error:
-            self._complain(str(error))
-            return
-        self._image = self.slide.value
-        self.mind.hide()
-        self.run.enabled, self.cancel.enabled = False, True
-        self.status.setText("Finding tissue…")
-        self.bar.setRange(0, 100)
-        self._job = Job(steps, self.title, on_item=self._found, on_end=self._ended)
+        self.launch(self._steps, then=self._found, stage="Finding tissue")
 
-    def stop(self) -> None:
-        """End the search after the block at work."""
-        if self._job is not None:
-            self._job.cancel()
-            self.cancel.enabled = False
+    def _steps(self) -> Steps:
+        slide = self._which.chosen()
+        steps = finding(slide, self.rule(), self._left_out(slide))
+        self._image, self._slide = self.slide.value, slide
+        return steps
 
-    def _found(self, item: float | Mask) -> None:
+    def _found(self, found: Mask) -> None:
         from napari.layers import Layer
 
-        if isinstance(item, float):
-            self.bar.setValue(int(100 * item))
-            return
         self.preview.value = OFF
         self._drop_preview()
-        layer = Layer.create(*tissue_layer(item, self._image, slide_of(self._image)))
+        layer = Layer.create(*tissue_layer(found, self._image, self._slide))
         layer.brush_size = BRUSH_PX
         self.mask = self.viewer.add_layer(layer)
         layer.events.paint.connect(self._painted_on)
         layer.events.set_data.connect(self._painted_on)
-        self._warn(str(item.provenance.get("reason", "")))
+        self._warn(str(found.provenance.get("reason", "")))
         self._show_area()
-
-    def _ended(self, outcome: Outcome) -> None:
-        self._job = None
-        self.run.enabled, self.cancel.enabled = True, False
-        self.bar.reset()
-        if outcome.error is not None:
-            self.status.setText("")
-            self._complain(outcome.said)
-        elif outcome.status == "cancelled":
-            self.status.setText("Stopped.")
-        else:
-            self.status.setText(
-                "Done. Paint on it with the brush and the eraser of napari, then choose it under "
-                "'Tissue' in Analyse slide or Classify slide."
-            )
+        self.panel.say(
+            "Done. Paint on it with the brush and the eraser of napari, then choose it under "
+            "'Tissue' in Analyse slide or Classify slide."
+        )
 
     def _painted_on(self, _: Any = None) -> None:
         self._painted()
@@ -311,26 +259,14 @@ class TissueForm(Container):
             self.area.setText(f"<b>Tissue: {number(area_mm2(self.mask))} mm²</b>")
 
     def _warn(self, text: str) -> None:
-        self.mind.setText(text)
-        self.mind.setVisible(bool(text))
-
-    def _complain(self, text: str) -> None:
-        from napari.utils.notifications import show_error
-
-        self._warn(text)
-        show_error(text)
+        self.panel.warn(text)
+        self.panel.flags.setVisible(bool(text))
 
     def _closed(self, _: Any = None) -> None:
         self._gone = True
         for event in (camera_of(self.viewer).events.center, camera_of(self.viewer).events.zoom):
             event.disconnect(self._moved_on)  # the camera outlives the fields
-        for job in (self._job, self._previewing):
-            if job is not None:
-                job.abandon()
-        self._job = self._previewing = self._seen = None
-
-
-Steps = Callable[[Callable[[], bool]], Iterator[Any]]
+        self._seen = None
 
 
 def previewing(
