@@ -193,8 +193,8 @@ def drop_small(
         count += found
     kept = _joined_area(areas, seams, cut) >= area_px
     first = 0
-    for strip, place, found in zip(strips, places, map(len, areas), strict=True):
-        small = ~kept[first : first + found][place]
+    for strip, numbers, found in zip(strips, places, map(len, areas), strict=True):
+        small = ~kept[first : first + found][numbers]
         if small.any():
             Runs.of(values[strip]).at(small).clear(values[strip])
         first += found
