@@ -33,6 +33,7 @@ from napari_steatosis._napari.region_table import ALL
 from napari_steatosis.core.prediction import Prediction
 from napari_steatosis.imaging import mask_of_polygons
 from napari_steatosis.io._palette import DROPLET_COLOURS
+from napari_steatosis.io.write_report import printed
 from napari_steatosis.quantify import prediction_within, with_macro_cut
 
 WAIT_MS = 60_000
@@ -127,7 +128,8 @@ def test_the_numbers_are_those_of_a_script(shown, report, qtbot):
     assert numbers.rowCount() == len(report.measurements)
     for row, one in enumerate(report.measurements):
         assert form.measured.report[one.name].value == pytest.approx(one.value, nan_ok=True)
-        assert numbers.item(row, 0).toolTip() == f"{one.name}\n{one.definition}"
+        told = printed("\n".join(filter(None, (one.name, one.definition, one.note))))
+        assert numbers.item(row, 0).toolTip() == told
     assert form.tabs.droplets.model().rowCount() == len(report.tables["droplets"]["id"])
     assert not form.tabs.isTabEnabled(REGIONS)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem
 
-from .results import UNITS, interval_text, number, value_text
+from .results import UNITS, interval_text, number, tip_of, value_text
 
 if TYPE_CHECKING:
     from ..core.report import Measurement, Report
@@ -27,15 +27,30 @@ COLUMNS = (
 ALL = "All together"
 
 
-class RegionTable(QTableWidget):
-    """One row per region, and one of all together."""
+class PartTable(QTableWidget):
+    """One row per part of the tissue, to be read only.
 
-    def __init__(self) -> None:
-        super().__init__(0, 1 + len(COLUMNS))
-        self.setHorizontalHeaderLabels(["Region", *(heading for heading, _ in COLUMNS)])
+    Parameters
+    ----------
+    part : str
+        Heading of the first column.
+    columns : sequence of (str, str)
+        Heading and measurement of the others.
+    """
+
+    def __init__(self, part: str, columns: Sequence[tuple[str, str]]) -> None:
+        super().__init__(0, 1 + len(columns))
+        self.setHorizontalHeaderLabels([part, *(heading for heading, _ in columns)])
         self.verticalHeader().hide()
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+
+
+class RegionTable(PartTable):
+    """One row per region, and one of all together."""
+
+    def __init__(self) -> None:
+        super().__init__("Region", COLUMNS)
 
     def show_reports(self, together: Report | None, regions: Sequence[Report]) -> None:
         """Show regions and all of them together; nothing where there are none."""
@@ -51,7 +66,7 @@ class RegionTable(QTableWidget):
 
 def measured_cell(measurement: Measurement) -> QTableWidgetItem:
     """Return a cell with value and unit; interval and definition show where the mouse rests."""
-    text, tip = value_text(measurement), f"{measurement.name}\n{measurement.definition}"
+    text, tip = value_text(measurement), tip_of(measurement)
     if interval := interval_text(measurement):
         unit = UNITS.get(measurement.unit, measurement.unit)
         tip = f"{number(measurement.value)} {unit}, 95 % interval {interval} {unit}\n{tip}"

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem
 
+from ..io.write_report import printed, words
+
 if TYPE_CHECKING:
     from ..core.report import Measurement, Report
 
@@ -39,7 +41,7 @@ class ResultTable(QTableWidget):
             texts = (words(measurement.name), value_text(measurement), interval_text(measurement))
             for column, text in enumerate(texts):
                 item = QTableWidgetItem(text)
-                item.setToolTip(f"{measurement.name}\n{measurement.definition}")
+                item.setToolTip(tip_of(measurement))
                 if column:
                     item.setTextAlignment(
                         Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
@@ -47,15 +49,10 @@ class ResultTable(QTableWidget):
                 self.setItem(row, column, item)
 
 
-def words(name: str) -> str:
-    """Return a name as a label.
-
-    Examples
-    --------
-    >>> words("fat_area_fraction")
-    'Fat area fraction'
-    """
-    return name.replace("_", " ").capitalize()
+def tip_of(measurement: Measurement) -> str:
+    """Return what is told of a measurement where the mouse rests: what it is, and what it lacks."""
+    lines = measurement.name, measurement.definition, measurement.note
+    return printed("\n".join(line for line in lines if line))
 
 
 def value_text(measurement: Measurement) -> str:

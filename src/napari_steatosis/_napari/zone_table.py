@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QHeaderView, QTableWidget, QTableWidgetItem, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QTableWidgetItem, QVBoxLayout, QWidget
 
+from ..io.write_report import printed
 from .panel import wrapped_label
-from .region_table import measured_cell
-from .results import interval_text, value_text
+from .region_table import PartTable, measured_cell
+from .results import interval_text, tip_of, value_text
 
 if TYPE_CHECKING:
     from ..core.report import Measurement, Report
@@ -32,12 +33,7 @@ class ZoneTable(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.rows, self.ratio = QTableWidget(0, 1 + len(COLUMNS)), wrapped_label()
-        self.rows.setHorizontalHeaderLabels(["Zone", *(heading for heading, _ in COLUMNS)])
-        self.rows.verticalHeader().hide()
-        self.rows.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
-        header = self.rows.horizontalHeader()
-        header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        self.rows, self.ratio = PartTable("Zone", COLUMNS), wrapped_label()
         down = QVBoxLayout(self)
         down.setContentsMargins(0, 0, 0, 0)
         down.addWidget(self.rows, 1)
@@ -52,13 +48,13 @@ class ZoneTable(QWidget):
         for row, name in enumerate(names):
             definition = found[f"{name}_tissue_area"].definition
             title = QTableWidgetItem(_title(definition.partition(":")[0]))
-            title.setToolTip(definition)
+            title.setToolTip(printed(definition))
             title.setTextAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
             self.rows.setItem(row, 0, title)
             for column, (_, end) in enumerate(COLUMNS, start=1):
                 self.rows.setItem(row, column, measured_cell(found[f"{name}_{end}"]))
         self.ratio.setText(_ratio_text(found[RATIO]) if RATIO in found else "")
-        self.ratio.setToolTip(found[RATIO].definition if RATIO in found else "")
+        self.ratio.setToolTip(tip_of(found[RATIO]) if RATIO in found else "")
         self.ratio.setVisible(RATIO in found)
         return bool(names)
 
@@ -80,4 +76,4 @@ def _ratio_text(ratio: Measurement) -> str:
     text = f"Fat in zone 3 over zone 1: {value_text(ratio)}"
     if interval:
         text += f" (95 % interval {interval})"
-    return f"{text}. {ratio.note}".rstrip()
+    return printed(f"{text}. {ratio.note}").rstrip()
