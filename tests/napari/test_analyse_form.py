@@ -14,9 +14,9 @@ from qtpy.QtWidgets import QFileDialog
 
 import napari_steatosis as st
 from discs import disc_slide
-from napari_steatosis._napari.analyse import SHAPES, VIEW
 from napari_steatosis._napari.layers import slide_layer
 from napari_steatosis._napari.model_field import CHOOSE
+from napari_steatosis._napari.part_fields import SHAPES, VIEW
 from napari_steatosis._napari.scale import give_scale
 from napari_steatosis.core.errors import BadValueError, MissingScaleError
 from napari_steatosis.core.geometry import Region
@@ -60,7 +60,7 @@ def test_a_run_gives_a_layer_and_the_numbers_of_a_script(with_slide, qtbot):
     assert not labels.editable
     assert np.array_equal(np.asarray(labels.data[0]), np.asarray(scripted.prediction.levels[0]))
     assert rows(form)["Fat area fraction"].endswith("%")
-    assert set(rows(form)) > {"Tissue area", "Droplet count"}
+    assert set(rows(form)) > {"Tissue analysed", "Droplets"}
     assert form.panel.table.item(0, 0).toolTip().count("divided by") == 1
     assert form.run.enabled
     assert form.save.enabled
@@ -119,7 +119,7 @@ def test_label_and_macro_are_no_slides(with_slide):
 def test_a_known_pixel_size_is_shown_with_its_source_and_locked(with_slide):
     assert with_slide.pixel_size.value == 0.5
     assert with_slide.pixel_size.native.isReadOnly()
-    assert with_slide.scale_source.text() == "drawn"
+    assert with_slide._which.source.text() == "drawn"
 
 
 def test_regions_and_exclusions_drawn_as_shapes(with_slide, qtbot):
@@ -128,8 +128,8 @@ def test_regions_and_exclusions_drawn_as_shapes(with_slide, qtbot):
     hole = inside * 0.2 + 100
     region = form.viewer.add_shapes([inside], name="region", units=("um", "um"))
     form.viewer.add_shapes([hole], name="hole", units=("um", "um"))
-    form.region.value = SHAPES
-    form.shapes.value = region
+    form.part.region.value = SHAPES
+    form.part.shapes.value = region
     form.exclude.value = form.viewer.layers["hole"]
     click(form.run)
     finish(form, qtbot)
@@ -144,14 +144,14 @@ def test_regions_and_exclusions_drawn_as_shapes(with_slide, qtbot):
 
 
 def test_a_region_of_shapes_needs_a_layer(with_slide):
-    with_slide.region.value = SHAPES
+    with_slide.part.region.value = SHAPES
     with pytest.raises(BadValueError, match="Shapes layer"):
         with_slide.request()
 
 
 def test_the_current_view_is_the_region(with_slide):
     form = with_slide
-    form.region.value = VIEW
+    form.part.region.value = VIEW
     form.viewer.canvas.size = (200, 300)
     form.viewer.scene.camera.zoom = 1.0
     form.viewer.scene.camera.center = (0, 300.0, 250.0)
@@ -234,7 +234,7 @@ def test_another_setting_on_the_same_folder_is_refused_with_a_reason(with_slide,
     form.folder.value = tmp_path
     click(form.run)
     finish(form, qtbot)
-    form.region.value = VIEW
+    form.part.region.value = VIEW
     form.viewer.canvas.size = (200, 300)
     click(form.run)
     finish(form, qtbot)

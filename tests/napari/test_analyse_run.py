@@ -11,8 +11,8 @@ from qtpy.QtTest import QTest
 
 import napari_steatosis as st
 from discs import disc_slide
-from napari_steatosis._napari.analyse import SHAPES
 from napari_steatosis._napari.layers import slide_layer
+from napari_steatosis._napari.part_fields import SHAPES
 from napari_steatosis._napari.results import number
 from napari_steatosis._napari.sample_data import large_slide
 from napari_steatosis.core.geometry import Region
@@ -71,8 +71,8 @@ def test_only_tiles_that_touch_a_region_are_computed(form, qtbot):
     hole = np.array([(0, 0), (0, 1150), (800, 1150), (800, 0)])
     form.viewer.add_shapes([region], name="region", units=("um", "um"))
     form.viewer.add_shapes([hole], name="hole", units=("um", "um"))
-    form.region.value = SHAPES
-    form.shapes.value = form.viewer.layers["region"]
+    form.part.region.value = SHAPES
+    form.part.shapes.value = form.viewer.layers["region"]
     form.exclude.value = form.viewer.layers["hole"]
     stored = watch_tiles(form)
     click(form.run)

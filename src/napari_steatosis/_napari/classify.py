@@ -7,10 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from magicgui.widgets import FileEdit, SpinBox
+from magicgui.widgets import FileEdit
 
 from ..core.errors import BadValueError
 from .analyse import AnalyseForm
+from .count_field import count_field
 from .probability_layers import probabilities_over
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from ..core.report import Report
     from ..pipelines.analyse import Began, Event, Request
     from ..pipelines.classify import Stepping
-    from .job import Outcome
 
 MOST_PX = 100_000
 
@@ -40,12 +40,11 @@ class ClassifyForm(AnalyseForm):
 
     def _own_fields(self) -> tuple[Any, ...]:
         self.probabilities: list[napari.layers.Image] = []
-        self.step = SpinBox(label="Step (px)", min=0, max=MOST_PX, value=0)
+        self.step = count_field("Step (px)", most=MOST_PX, usual="side of the window")
         return (self.step,)
 
     def _explain(self) -> None:
         super()._explain()
-        self.step.native.setSpecialValueText("side of the window")
         self.model.choose_btn.text = "Choose…"
         self.model.line_edit.native.setPlaceholderText("folder of the model")
         self.model.tooltip = "Folder of a classifier: of this program, or a WSInfer model"
@@ -140,8 +139,7 @@ class ClassifyForm(AnalyseForm):
         for layer in self._images_alive():
             layer.refresh(extent=False, highlight=False)
 
-    def _analysed(self, outcome: Outcome) -> None:
-        super()._analysed(outcome)
-        if self.report is not None:
-            for layer in self._images_alive():
-                layer.metadata = {**layer.metadata, "prediction": self.report.prediction}
+    def _analysed(self, report: Report) -> None:
+        super()._analysed(report)
+        for layer in self._images_alive():
+            layer.metadata = {**layer.metadata, "prediction": report.prediction}

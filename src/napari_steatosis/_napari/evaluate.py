@@ -66,6 +66,7 @@ class EvaluateForm(Form):
         for field, words in ((self.data, "folder or table"), (self.folder, "none")):
             field.choose_btn.text = "Choose…"
             field.line_edit.native.setPlaceholderText(words)
+        self.pixel_size.tooltip = "Side of a pixel, µm, of images for which no table states it"
         self.data.tooltip = "Labelled images that the model was not trained on"
         self.split.tooltip = "Which official set of them, where there is one"
         self.recall.tooltip = "Also looks for the threshold at which this share is found"

@@ -42,6 +42,7 @@ class Form(Container):
         super().__init__(labels=False)
         self.viewer = napari_viewer
         self.cancel = PushButton(text="Cancel", enabled=False)
+        self.cancel.tooltip = "End what runs after the step at work"
         self.cancel.changed.connect(self.stop)
         self._rows, self.panel = Rows(), Panel(with_table=with_table)
         self._starts: tuple[PushButton, ...] = ()

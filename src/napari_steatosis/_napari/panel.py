@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from magicgui.widgets import Container
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
+    QComboBox,
     QFormLayout,
-    QHBoxLayout,
+    QGridLayout,
     QLabel,
     QProgressBar,
     QSizePolicy,
@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from ..pipelines.estimate import Estimate
     from ..pipelines.segment import Progress
 
+MOST_ACROSS = 3
+SHORTEST = 12
+"""Letters of a chooser that stay readable in a narrow dock."""
+
 MIND = "background: #7a5b00; color: white; border-radius: 3px; padding: 6px;"
 
 
@@ -39,15 +43,21 @@ class Rows(QWidget):
         self._layout.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         self._rows: dict[int, QWidget] = {}
 
-    def add(self, field: Widget, beside: QWidget | None = None) -> None:
-        """Add a field under its label, with something beside it."""
+    def add(self, field: Widget, under: QWidget | None = None) -> None:
+        """Add a field behind its label, with something under it."""
         row = field.native
-        if beside is not None:
+        if isinstance(row, QComboBox):  # the name of a layer may be as long as it likes
+            row.setSizeAdjustPolicy(
+                QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+            )
+            row.setMinimumContentsLength(SHORTEST)
+        if under is not None:
             row = QWidget()
-            across = QHBoxLayout(row)
-            across.setContentsMargins(0, 0, 0, 0)
-            across.addWidget(field.native)
-            across.addWidget(beside, 1)
+            down = QVBoxLayout(row)
+            down.setContentsMargins(0, 0, 0, 0)
+            down.setSpacing(2)
+            down.addWidget(field.native)
+            down.addWidget(under)
         self._rows[id(field)] = row
         self._layout.addRow("" if field.label == field.name else field.label, row)
 
@@ -94,7 +104,7 @@ class Panel(QWidget):
         if anew:
             self.table.show_report(None)
             self.flags.hide()
-        self.plan.hide()
+            self.plan.hide()
         self.bar.setRange(0, 1)  # an animated bar would have the whole canvas drawn all the time
         self.bar.setValue(0)
 
@@ -175,10 +185,13 @@ class Panel(QWidget):
 
 
 def across(*buttons: Widget) -> QWidget:
-    """Return buttons in one row."""
-    row = Container(widgets=buttons, layout="horizontal", labels=False)
-    row.margins = (0, 0, 0, 0)
-    return row.native
+    """Return buttons beside each other, in as many rows as a narrow dock needs."""
+    block = QWidget()
+    grid = QGridLayout(block)
+    grid.setContentsMargins(0, 0, 0, 0)
+    for place, button in enumerate(buttons):
+        grid.addWidget(button.native, *divmod(place, MOST_ACROSS))
+    return block
 
 
 def wrapped_label() -> QLabel:

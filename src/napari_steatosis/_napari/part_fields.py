@@ -1,4 +1,4 @@
-"""The fields that say which part of a slide is meant: the current view, or what shapes enclose."""
+"""The fields that say which part of a slide is meant: all, the current view, or inside shapes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ..core.slide import Slide
     from .panel import Rows
 
-VIEW, SHAPES = "Current view", "Shapes layer"
+WHOLE, VIEW, SHAPES = "Whole slide", "Current view", "Shapes layer"
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,11 +84,14 @@ class PartFields:
         The window.
     rows : Rows
         Of the form; both fields are added.
+    with_whole : bool
+        Whether the whole slide can be meant, too.
     """
 
-    def __init__(self, viewer: napari.Viewer, rows: Rows) -> None:
+    def __init__(self, viewer: napari.Viewer, rows: Rows, *, with_whole: bool = False) -> None:
         self._viewer, self._rows = viewer, rows
-        self.region = ComboBox(label="Region", choices=[VIEW, SHAPES])
+        choices = [WHOLE, VIEW, SHAPES] if with_whole else [VIEW, SHAPES]
+        self.region = ComboBox(label="Region", choices=choices)
         self.shapes = ComboBox(label="Shapes", choices=self._shapes, nullable=True)
         for field in (self.region, self.shapes):
             rows.add(field)
@@ -106,20 +109,29 @@ class PartFields:
         if wanted and self.shapes.value is None and there:
             self.shapes.value = there[-1][1]
 
-    def part(self, image: napari.layers.Image, slide: Slide) -> Part:
-        """Return the part that the fields say.
+    def outlines(self, image: napari.layers.Image, slide: Slide) -> list[NDArray[np.float64]]:
+        """Return the outlines of the part, ``(n, 2) float64`` in um; none of the whole slide.
 
         Raises
         ------
         BadValueError
             Where the view shows no part of the slide, or there are no shapes with an area.
         """
+        if self.region.value == WHOLE:
+            return []
         if self.region.value == VIEW:
-            half = np.asarray(slide.frame().um_per_px) / 2
-            return Part([view_um(self._viewer, image, slide) - half], closed=False)
+            return [view_um(self._viewer, image, slide)]
         if self.shapes.value is None:
             raise BadValueError(
                 "The region is a Shapes layer, but none is chosen. Add one (the button with the "
                 "polygon above the layer list), draw in it, and choose it under 'Shapes'."
             )
-        return Part(shapes_um(self.shapes.value, image, slide), closed=True)
+        return shapes_um(self.shapes.value, image, slide)
+
+    def part(self, image: napari.layers.Image, slide: Slide) -> Part:
+        """Return the part that the fields say; errors as of `outlines`."""
+        found, closed = self.outlines(image, slide), self.region.value == SHAPES
+        if not closed:
+            half = np.asarray(slide.frame().um_per_px) / 2
+            found = [outline - half for outline in found]
+        return Part(found, closed=closed)

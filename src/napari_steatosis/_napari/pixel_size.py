@@ -17,6 +17,7 @@ class PixelSize:
 
     def __init__(self) -> None:
         self.field = FloatSpinBox(label="Pixel size (µm)", min=0, max=20, step=0.05)
+        self.field.tooltip = "Side of a pixel of the finest level, µm; locked where it is known"
         self.source = wrapped_label()
         self._known = False
         spin = self.field.native

@@ -66,7 +66,7 @@ class StainForm(Form):
         self.part = ComboBox(label="Only inside", choices=self._parts, nullable=True)
         self.preview = ComboBox(label="Preview", choices=[OFF, OVER, BESIDE])
         self.apply, self.amounts = PushButton(text="Apply"), PushButton(text="H and E")
-        self.save = PushButton(text="Save as OME-Zarr…")
+        self.save = PushButton(text="Save slide…")
         self.save_amounts = PushButton(text="Save H and E…")
         self.save_reference = PushButton(text="Save reference…")
         for field in (self.method, self.vectors, self.reference, self.part, self.preview):

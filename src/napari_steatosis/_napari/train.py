@@ -12,6 +12,7 @@ from ..core.duration import duration
 from ..core.errors import BadValueError
 from ..models import MODELS, SHIPPED, WITHOUT_NETWORK
 from ..models._names import EXAMPLES, PARTS
+from .count_field import count_field
 from .curves import Curves
 from .form import Form
 from .job import Outcome, Steps
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from ..training.rows import Epoch, Row, Trained
 
 OWN, PUBLISHED = "Default of this program", "As it was published"
+AS_RECIPE = "as the recipe says"
 WITHOUT_TRAINING = ("fibrosis-hue",)
 SHOW_EVERY_S = 0.2
 
@@ -64,8 +66,8 @@ class TrainForm(Form):
         self.architecture = ModelField(offered, typed=True, label="Begin with")
         self.recipe = ComboBox(label="Recipe", choices=[OWN, PUBLISHED])
         self.judged_on = ComboBox(label="Judge on", choices=[AUTO, IMAGES, NOTHING])
-        self.epochs = SpinBox(label="Epochs", min=0, max=10_000, value=0)
-        self.batch = SpinBox(label="Crops per step", min=0, max=4096, value=0)
+        self.epochs = count_field("Epochs", most=10_000, usual=AS_RECIPE)
+        self.batch = count_field("Crops per step", most=4096, usual=AS_RECIPE)
         self.rate = FloatSpinBox(label="Learning rate", min=0, max=1, step=1e-4, value=0)
         self.seed = SpinBox(label="Seed", min=0, max=2**31 - 1, value=0)
         self.pixel_size = FloatSpinBox(label="Pixel size (µm)", min=0, max=20, step=0.05, value=0)
@@ -81,9 +83,7 @@ class TrainForm(Form):
 
     def _explain(self) -> None:
         for field, words in (
-            (self.epochs, "as the recipe says"),
-            (self.batch, "as the recipe says"),
-            (self.rate, "as the recipe says"),
+            (self.rate, AS_RECIPE),
             (self.pixel_size, "as the table states"),
         ):
             field.native.setSpecialValueText(words)
@@ -91,6 +91,7 @@ class TrainForm(Form):
         for field, words in ((self.data, "folder or table"), (self.folder, "a new folder")):
             field.choose_btn.text = "Choose…"
             field.line_edit.native.setPlaceholderText(words)
+        self.pixel_size.tooltip = "Side of a pixel, µm, of images for which no table states it"
         self.data.tooltip = (
             "What Annotate saved, or images with masks, class folders, a manifest (CSV)"
         )
@@ -126,8 +127,9 @@ class TrainForm(Form):
         how: dict[str, Any] = {"seed": int(self.seed.value)}
         if self.recipe.value == PUBLISHED and begin != CHOOSE:
             how["preset"] = begin
-        chosen = {"epochs": self.epochs, "batch": self.batch, "learning_rate": self.rate}
-        how |= {name: field.value for name, field in chosen.items() if field.value}
+        epochs, batch = int(self.epochs.value), int(self.batch.value)
+        chosen = {"epochs": epochs, "batch": batch, "learning_rate": self.rate.value}
+        how |= {name: value for name, value in chosen.items() if value}
         size = float(self.pixel_size.value) or None
         data, out = str(self.data.value), str(self.folder.value)
         return Asked(data, begin, out, str(self.judged_on.value), size, how)
