@@ -24,7 +24,7 @@ def form(make_napari_viewer_proxy, qtbot):
     made = OpenSlideForm(make_napari_viewer_proxy())
     qtbot.addWidget(made.native)
     yield made
-    qtbot.waitUntil(lambda: not made.is_busy, timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: not made.is_running, timeout=WAIT_MS)
     GeneratorWorker.await_workers(120_000)
 
 
@@ -34,7 +34,7 @@ def choose(form, qtbot):
 
     def choose(path) -> OpenSlideForm:
         form.choose(path)
-        qtbot.waitUntil(lambda: not form.is_busy, timeout=WAIT_MS)
+        qtbot.waitUntil(lambda: not form.is_running, timeout=WAIT_MS)
         return form
 
     return choose
@@ -42,7 +42,7 @@ def choose(form, qtbot):
 
 def click_open(form, qtbot) -> list:
     QTest.mouseClick(form.open.native, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: not form.is_busy, timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: not form.is_running, timeout=WAIT_MS)
     return list(form.viewer.layers)
 
 

@@ -3,29 +3,27 @@
 from __future__ import annotations
 
 import math
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from magicgui.widgets import CheckBox, ComboBox, Container, FloatSpinBox, PushButton
-from qtpy.QtWidgets import QFileDialog, QLabel
+from magicgui.widgets import CheckBox, ComboBox, FloatSpinBox, PushButton
+from qtpy.QtWidgets import QFileDialog
 from superqt.utils import qdebounced, qthrottled
 
-from ..core.duration import duration
-from ..core.errors import BadValueError, SteatosisError
-from ..core.report import RESEARCH_USE
+from ..core.errors import BadValueError
 from .droplet_overlay import Droplets
 from .finding_fields import NUCLEI, FindingFields
+from .form import Form
 from .histogram import diameter_of
-from .job import Job, Outcome
+from .job import Steps
 from .landmarks import Place
 from .layers import shapes_among, watch_layers
 from .map_buttons import MapButtons
 from .measure_tabs import MeasureTabs
 from .measuring import Measured, Wanted, measuring, saving
-from .panel import Panel, Rows, across
+from .panel import across
 from .regions import regions_of
 from .view import camera_of
 
@@ -36,7 +34,6 @@ if TYPE_CHECKING:
 
     from ..core.report import Report
 
-WIDTH_PX = 450
 SMALLEST_UM2, MACRO_UM2 = 3.0, 65.0
 MOVED_MS, CUT_MS = 200, 60
 """How long the circles wait for the view to rest; how often the cut recolours."""
@@ -50,7 +47,7 @@ KINDS = (
 )
 
 
-class MeasureForm(Container):
+class MeasureForm(Form):
     """Measure a class map of fat, and look at every droplet of it.
 
     Parameters
@@ -60,15 +57,12 @@ class MeasureForm(Container):
     """
 
     title = "Measure"
+    width_px = 450
 
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
-        super().__init__(labels=False)
-        self.viewer = napari_viewer
+        super().__init__(napari_viewer)
         self.measured: Measured | None = None
         self.droplets: Droplets | None = None
-        self._job: Job | None = None
-        self._result: Any = None
-        self._began = 0.0
         self._moved = qdebounced(self.show_circles, timeout=MOVED_MS)
         self._recut = qthrottled(self.follow_cut, timeout=CUT_MS)
         self._build()
@@ -83,30 +77,22 @@ class MeasureForm(Container):
         self.smallest = FloatSpinBox(
             label="Smallest droplet (µm²)", min=0, max=1000, step=1, value=SMALLEST_UM2
         )
-        self.run, self.cancel = PushButton(text="Measure"), PushButton(text="Cancel", enabled=False)
+        self.run = PushButton(text="Measure")
+        self._starts = (self.run,)
         self.cut = FloatSpinBox(
             label="Macro from (µm²)", min=0.1, max=100_000, step=5, value=MACRO_UM2
         )
         self.circles = CheckBox(text="Circles in the view", value=False)
         self.maps = MapButtons(self.viewer, self._shown)
         self.save = PushButton(text="Save…")
-        self._rows = Rows()
         self.findings = FindingFields(self.viewer)
         own = (self.labels, self.inside, self.leave_out, self.smallest)
         for field in (*own, *self.findings.all):
             self._rows.add(field)
-        self.panel = Panel()
-        self.panel.table.hide()
         self.tabs = MeasureTabs(self.cut, self.circles)
-        layout = self.native.layout()
-        layout.addWidget(self._rows)
-        layout.addWidget(across(self.run, self.cancel))
-        layout.addWidget(self.panel)
-        layout.addWidget(self.tabs, 1)
-        layout.addWidget(across(*self.maps.all, self.save))
-        layout.addWidget(QLabel(RESEARCH_USE))
-        self.native.setMinimumWidth(WIDTH_PX)
-        self._set_busy(False)
+        buttons, showing = across(self.run, self.cancel), across(*self.maps.all, self.save)
+        self._lay_out(self._rows, buttons, self.panel, self.tabs, showing, growing=self.tabs)
+        self._show_running(False)
 
     def _explain(self) -> None:
         self.labels.tooltip = (
@@ -127,7 +113,6 @@ class MeasureForm(Container):
         watch_layers(self.viewer, self._layers_changed)
         self.labels.changed.connect(self._labels_changed)
         self.run.changed.connect(self.start)
-        self.cancel.changed.connect(self.stop)
         self.cut.changed.connect(self._cut_changed)
         self.circles.changed.connect(self.show_circles)
         self.save.changed.connect(self._ask_save)
@@ -201,58 +186,20 @@ class MeasureForm(Container):
         """The cut between micro and macro, as an area."""
         return max(float(self.cut.value), float(self.smallest.value))
 
-    @property
-    def is_running(self) -> bool:
-        """Whether something is measured or written."""
-        return self._job is not None
-
     def start(self) -> None:
         """Measure what the fields ask for."""
-        if self.is_running:
-            return
-        try:
-            wanted = self.wanted()
-        except SteatosisError as error:
-            self.panel.complain(str(error))
-            return
+        self.launch(self._steps, then=self._measured, otherwise=self._layers_changed)
+
+    def _steps(self) -> Steps:
+        wanted = self.wanted()
         self._forget()
-        self._launch(measuring(wanted), self._take)
+        self._asked_of = self.labels.value
+        return measuring(wanted)
 
-    def stop(self) -> None:
-        """End what is being done."""
-        if self._job is not None:
-            self._job.cancel()
-            self.cancel.enabled = False
-
-    def _launch(self, steps: Any, then: Any) -> None:
-        self._result, self._began = None, time.monotonic()
-        self.panel.begin()
-        self._set_busy(True)
-
-        def ended(outcome: Outcome) -> None:
-            self._job = None
-            self.panel.end()
-            self._set_busy(False)
-            if outcome.error is not None:
-                self.panel.complain(outcome.said)
-            elif outcome.status == "cancelled" or self._result is None:
-                self.panel.say("Stopped.")
-            else:
-                self.panel.say(f"Done in {duration(time.monotonic() - self._began)}.")
-                then(self._result)
-            self._layers_changed()
-
-        self._job = Job(steps, self.title, on_item=self._happened, on_end=ended)
-
-    def _happened(self, item: Any) -> None:
-        from ..pipelines.analyse import Share, Stage
-
-        if isinstance(item, Stage):
-            self.panel.begin_stage(item.text)
-        elif isinstance(item, Share):
-            self.panel.show_share(item.done)
-        else:
-            self._result = item
+    def _measured(self, measured: Measured) -> None:
+        if self.labels.value is self._asked_of:
+            self._take(measured)
+        self._layers_changed()
 
     def _take(self, measured: Measured) -> None:
         """Show what was measured."""
@@ -265,7 +212,7 @@ class MeasureForm(Container):
             self.panel.warn("\n".join(f"• {flag}" for flag in report.flags).replace("^2", "²"))
         self.tabs.show_measured(measured, self.macro_um2)
         self.follow_cut()
-        self._set_busy(False)
+        self._show_running(False)
         self.show_circles()
 
     def _forget(self) -> None:
@@ -276,12 +223,11 @@ class MeasureForm(Container):
         self.panel.flags.hide()
         self.panel.say("")
         self.tabs.show_measured(None, self.macro_um2)
-        self._set_busy(self.is_running)
+        self._show_running(self.is_running)
 
-    def _set_busy(self, busy: bool) -> None:
-        self._rows.setEnabled(not busy)
-        self.run.enabled, self.cancel.enabled = not busy, busy
-        known = None if busy else self.measured
+    def _show_running(self, running: bool) -> None:
+        super()._show_running(running)
+        known = None if running else self.measured
         self.maps.enable(known and known.report)
         self.save.enabled = known is not None
 
@@ -368,18 +314,22 @@ class MeasureForm(Container):
 
     def write(self, path: Path) -> None:
         """Write what was measured in the format of a suffix."""
-        if self.measured is not None and not self.is_running:
-            self._launch(saving(self.measured, path), self._say_saved)
+        if (measured := self.measured) is not None:
+            self.launch(
+                lambda: saving(measured, path),
+                then=self._say_saved,
+                otherwise=self._layers_changed,
+                anew=False,
+            )
 
     def _say_saved(self, files: list[Path]) -> None:
         self.panel.say("Saved " + ", ".join(file.name for file in files) + ".")
+        self._layers_changed()
 
     def _closed(self, _: Any = None) -> None:
-        if self._job is not None:
-            self._job.abandon()
         if self._pressed in self.viewer.mouse_drag_callbacks:
             self.viewer.mouse_drag_callbacks.remove(self._pressed)
-        self._job = self.measured = self.droplets = None
+        self.measured = self.droplets = None
 
 
 def _is_fat(layer: napari.layers.Layer) -> bool:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from .followed import followed
+from .job import Steps
 
 if TYPE_CHECKING:
     from ..core.mask import Mask
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from ..pipelines.analyse import Share
     from ..quantify import Landmarks
 
-Steps = Callable[[Callable[[], bool]], Iterator[Any]]
 REGION_UM_PER_PX = 1.0
 """Resolution of the masks of drawn regions; `mask_of_polygons` has 4 um, for whole tissues."""
 
@@ -28,10 +28,6 @@ EDITED = (
     "The class map was edited by hand in the window: the numbers are of the edited map, and "
     "no longer those of the model alone."
 )
-
-
-class _Stopped(Exception):
-    """Nobody waits for these numbers."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,14 +97,16 @@ def measuring(wanted: Wanted) -> Steps:
                 return
         yield Stage("Measuring")
         report = yield from _measured(whole, wanted, found, should_stop)
+        if report is None:
+            return
         report = replace(report, flags=(*flags, *report.flags))
         regions = []
         for number, (name, outline) in enumerate(wanted.inside, start=1):
-            if should_stop():
-                return
             yield Stage(f"Region {number} of {len(wanted.inside)}: {name}")
             part = prediction_within(prediction, region=_mask([outline]), exclude=exclude)
             one = yield from _measured(part, wanted, found, should_stop)
+            if one is None:
+                return
             regions.append(replace(one, title=name, flags=(*flags, *one.flags)))
         yield Measured(report, tuple(regions))
 
@@ -163,13 +161,14 @@ def _mask(outlines: list[NDArray[np.float64]]) -> Mask | None:
 class _Followed:
     """A level that says which rows are being read, and ends the reading when nobody waits."""
 
-    def __init__(self, level: Any, seen: Callable[[float], None]) -> None:
-        self._level, self.seen = level, seen
+    def __init__(self, level: Any) -> None:
+        self._level, self.tell = level, None
         self.shape, self.dtype, self.ndim = level.shape, np.dtype(np.uint8), 2
 
     def __getitem__(self, key: Any) -> Any:
         rows = key[0] if isinstance(key, tuple) else key
-        self.seen(rows.indices(self.shape[0])[1] / self.shape[0])
+        if self.tell is not None:
+            self.tell(rows.indices(self.shape[0])[1] / self.shape[0])
         return self._level[key]
 
 
@@ -178,38 +177,20 @@ def _measured(
     wanted: Wanted,
     found: dict[str, Any],
     should_stop: Callable[[], bool],
-) -> Iterator[Share | Report]:
-    """Measure in a thread of its own; yield how far it is, and return the report."""
-    from ..pipelines.analyse import Share
+) -> Generator[Share, None, Report | None]:
+    """Measure in a thread of its own; yield how far it is, and return the report, if any."""
     from ..quantify import measure
 
-    news: SimpleQueue[Any] = SimpleQueue()
-    left = threading.Event()
+    level = _Followed(prediction.levels[0])
+    seen = replace(prediction, levels=[level, *prediction.levels[1:]])
 
-    def seen(share: float) -> None:
-        if left.is_set() or should_stop():
-            raise _Stopped
-        news.put(Share(share))
-
-    level = _Followed(prediction.levels[0], seen)
-    followed = replace(prediction, levels=[level, *prediction.levels[1:]])
-
-    def work() -> None:
+    def work(tell: Callable[[float], None]) -> Report:
         limits = {"smallest_um2": wanted.smallest_um2, "macro_um2": wanted.macro_um2}
+        level.tell = tell
         try:
-            news.put(measure(followed, **limits, **found))
-        except BaseException as error:  # whatever it is, it belongs to who waits
-            news.put(error)
+            return measure(seen, **limits, **found)
+        finally:
+            level.tell = None  # outlines are traced from it later, by whoever wants them
 
-    thread = threading.Thread(target=work, name="measuring", daemon=True)
-    thread.start()
-    try:
-        while isinstance(item := news.get(), Share):
-            yield item
-    finally:
-        left.set()
-        thread.join()
-    if isinstance(item, BaseException):
-        raise item
-    level.seen = lambda _: None  # outlines are traced from it later, by whoever wants them
-    return replace(item, prediction=prediction)
+    report = yield from followed(work, should_stop)
+    return report and replace(report, prediction=prediction)

@@ -11,7 +11,7 @@ from magicgui.widgets import CheckBox, Container, FloatSpinBox, LineEdit, PushBu
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QTextEdit, QWidget
 
 from ..core.errors import SteatosisError
-from .job import Job, Outcome
+from .job import JobSlot, Outcome, Steps
 from .panel import MIND, Rows, wrapped_label
 from .scale import HINT, remember_or_warn
 
@@ -43,8 +43,7 @@ class OpenSlideForm(Container):
         super().__init__(labels=False)
         self.viewer = napari_viewer
         self.slide: Slide | None = None
-        self._looking: Job | None = None
-        self._opening: Job | None = None
+        self._looking, self._opening = JobSlot(self.native), JobSlot(self.native)
         self._looked_at = ""
         self._unreadable: SteatosisError | None = None
         self._build()
@@ -109,7 +108,6 @@ class OpenSlideForm(Container):
         self.path.native.editingFinished.connect(self.look)
         self.pixel_size.changed.connect(self._size_changed)
         self.open.changed.connect(self.start)
-        self.native.destroyed.connect(self._closed)
 
     # What the path holds
 
@@ -137,14 +135,12 @@ class OpenSlideForm(Container):
         if path == self._looked_at:
             return
         self._looked_at = path
-        if self._looking is not None:
-            self._looking.abandon()
-            self._looking = None
+        self._looking.abandon()
         self._show(None)
         if path:
             self.status.setText("Looking into it…")
             steps = looking(path)
-            self._looking = Job(steps, "Open slide", on_item=self._found, on_end=self._looked)
+            self._looking.start(steps, "Open slide", on_item=self._found, on_end=self._looked)
 
     def _found(self, found: Explanation) -> None:
         if self.slide is None:  # else these are its colours, and fields may be filled in already
@@ -154,8 +150,7 @@ class OpenSlideForm(Container):
         self.mind.setVisible(order is not None and order.name == SWAPPED)
 
     def _looked(self, outcome: Outcome) -> None:
-        self._looking = None
-        self.status.setText("" if outcome.error is None else text_of(outcome.error))
+        self.status.setText("" if outcome.error is None else outcome.said)
 
     def _show(self, slide: Slide | None) -> None:
         """Fill the fields from a slide, or empty them."""
@@ -196,13 +191,13 @@ class OpenSlideForm(Container):
     # Opening
 
     @property
-    def is_busy(self) -> bool:
+    def is_running(self) -> bool:
         """Whether a path is looked into or a slide is opened."""
-        return self._looking is not None or self._opening is not None
+        return self._looking.is_taken or self._opening.is_taken
 
     def start(self) -> None:
         """Open the slide as the fields say."""
-        if self.slide is None or self._opening is not None:
+        if self.slide is None or self._opening.is_taken:
             return
         asked = {
             "um_per_px": self.given_size(),
@@ -213,7 +208,7 @@ class OpenSlideForm(Container):
         self.open.enabled = False
         self.status.setText("Opening…")
         steps = opening(self._looked_at, asked, with_associated=bool(self.associated.value))
-        self._opening = Job(steps, "Open slide", on_item=self._add, on_end=self._opened)
+        self._opening.start(steps, "Open slide", on_item=self._add, on_end=self._opened)
 
     def _add(self, opened: tuple[list[Any], list[Any]]) -> None:
         from napari.layers import Layer
@@ -234,24 +229,16 @@ class OpenSlideForm(Container):
     def _opened(self, outcome: Outcome) -> None:
         from napari.utils.notifications import show_error
 
-        self._opening = None
         self.open.enabled = self.slide is not None
-        error = outcome.error or self._unreadable
-        if error is not None:
-            self.status.setText(text_of(error))
-            show_error(text_of(error))
+        if self._unreadable is not None:
+            outcome = Outcome("failed", self._unreadable)
+        if outcome.error is not None:
+            self.status.setText(outcome.said)
+            show_error(outcome.said)
             return
         self.status.setText("Opened.")
         if self.remember.value and (size := self.given_size()) is not None:
             remember_or_warn(self.slide, size)
-
-    def _closed(self, _: Any = None) -> None:
-        for job in (self._looking, self._opening):
-            if job is not None:
-                job.abandon()
-
-
-Steps = Callable[[Callable[[], bool]], Iterator[Any]]
 
 
 def looking(path: str) -> Steps:
@@ -298,10 +285,3 @@ def in_columns(found: Explanation) -> str:
 
 
 INDENTED = " style='margin-left: 8px'"
-
-
-def text_of(error: BaseException) -> str:
-    """Return an error as a sentence for the user."""
-    if isinstance(error, SteatosisError):
-        return str(error)
-    return f"{type(error).__name__}: {error} (the log has the whole traceback)"

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
+
+from .followed import followed
+from .job import Steps
 
 if TYPE_CHECKING:
     from ..core.amounts import Amounts
@@ -14,13 +15,7 @@ if TYPE_CHECKING:
     from ..pipelines.analyse import Share
 
 
-class _Stopped(Exception):
-    """Nobody waits for what is being written."""
-
-
-def saving_image(
-    image: Slide | Amounts, path: Path
-) -> Callable[[Callable[[], bool]], Iterator[Any]]:
+def saving_image(image: Slide | Amounts, path: Path) -> Steps:
     """Return the steps that write a slide or its stains; they yield what was written last."""
 
     def steps(should_stop: Callable[[], bool]) -> Iterator[Any]:
@@ -40,32 +35,8 @@ def writing(
     When it is stopped, or this generator is closed, nothing is left under that name.
     """
     from ..io.write import write
-    from ..pipelines.analyse import Share
 
-    news: SimpleQueue[Any] = SimpleQueue()
-    left = threading.Event()
+    def work(tell: Callable[[float], None]) -> list[Path]:
+        return write(image, path, on_block=lambda done, total: tell(done / total))
 
-    def on_block(done: int, total: int) -> None:
-        if left.is_set() or should_stop():
-            raise _Stopped
-        news.put(Share(done / total))
-
-    def work() -> None:
-        try:
-            news.put(write(image, path, on_block=on_block))
-        except BaseException as error:  # whatever it is, it belongs to who waits
-            news.put(error)
-
-    thread = threading.Thread(target=work, name="writing", daemon=True)
-    thread.start()
-    try:
-        while isinstance(item := news.get(), Share):
-            yield item
-        if isinstance(item, _Stopped):
-            return
-        if isinstance(item, BaseException):
-            raise item
-        yield from item
-    finally:
-        left.set()
-        thread.join()
+    yield from (yield from followed(work, should_stop)) or ()
