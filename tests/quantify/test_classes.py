@@ -95,3 +95,14 @@ def test_a_class_map_without_probabilities_is_not_of_a_classifier():
     fat = Prediction("fat", [np.ones((4, 4), np.uint8)], ("tissue", "fat"), Frame((0.5, 0.5)))
     with pytest.raises(BadValueError, match="no probabilities"):
         measure_classes(fat)
+
+
+def test_shares_of_nothing_say_why_they_are_undefined():
+    empty = np.zeros((4, 4), np.uint8)
+    report = measure_classes(
+        Prediction("classes", [empty], ("calm", "busy"), Frame((100.0, 100.0)),
+                   probabilities=[np.zeros((2, 4, 4), np.uint8)])
+    )  # fmt: skip
+    for name in ("calm_share", "busy_mean_probability"):
+        assert np.isnan(report[name].value)
+        assert report[name].note == "Undefined: nothing was classified."

@@ -95,16 +95,17 @@ def _measurements(
     yield Measurement(
         "analysed_area", float(analysed_mm2), "mm^2", "Area of the cells that were classified."
     )
+    note = "" if analysed_mm2 else "Undefined: nothing was classified."
     for i, name in enumerate(classes):
         own, of = f"of the class {name!r}", "cells that were classified"
         values = {key: float(column[i]) for key, column in table.items() if key != "class"}
         yield Measurement(f"{name}_cells", values["cells"], "", f"Number of cells {own}.")
         yield Measurement(f"{name}_area", values["area_mm2"], "mm^2", f"Area of the cells {own}.")
         share = f"Cells {own}, divided by the {of}."
-        yield Measurement(f"{name}_share", values["share_percent"], "%", share)
+        yield Measurement(f"{name}_share", values["share_percent"], "%", share, note=note)
         mean = f"Mean of the probability {own} over the {of}."
         percent = 100 * values["mean_probability"]
-        yield Measurement(f"{name}_mean_probability", percent, "%", mean)
+        yield Measurement(f"{name}_mean_probability", percent, "%", mean, note=note)
 
 
 def _flags(prediction: Prediction, analysed: int) -> Iterator[str]:
