@@ -113,7 +113,7 @@ class Comparison:
     difference : float, optional
         Median of the second group minus that of the first, points; of two groups only.
     interval : (float, float), optional
-        95 % interval of it: patients drawn with replacement within their group.
+        95 % interval of it (Bonett and Price 2002).
     note : str
         Why something is missing.
     """
