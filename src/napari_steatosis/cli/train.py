@@ -22,11 +22,7 @@ SPLITS = ("auto", "patient", "official", "image")
 
 def train(
     architecture: Annotated[
-        str,
-        typer.Argument(
-            help="Architecture (droplet-net, smp:unet/resnet34, timm:caformer_s18 ...), or a model "
-            "to go on from (name or folder)."
-        ),
+        str, typer.Argument(help="Architecture (as smp:unet/resnet34), or model to go on from.")
     ],
     data: Annotated[Path, typer.Argument(help="Folder, zip file or manifest (CSV) of samples.")],
     out: Annotated[Path, typer.Option(help="Folder for the model.")],
@@ -86,12 +82,7 @@ def train(
         raise typer.Exit(130) from None
     finally:
         rows.close()
-    best = f"  best epoch {trained.best_epoch}" if trained.epochs else ""
-    typer.echo(f"{trained.folder}  {trained.digest[:12]}{best}")
-    scores = trained.scores.get("validation", {})
-    spans = {name: one[0] for name, one in scores.items() if isinstance(one, list)}
-    for name, found in scores.get("best_epoch", spans).items():
-        typer.echo(f"  {name:<16} {found:.4g}")
+    _tell(trained)
 
 
 def _data(
@@ -158,6 +149,16 @@ def _show(rows: Iterator[Row], shown: Bars) -> Trained:
         elif isinstance(row, Trained):
             return row
     raise BadValueError("The training ended without a model.")
+
+
+def _tell(trained: Trained) -> None:
+    """Say where the model is, and its scores: of the best epoch where there are epochs."""
+    best = f"  best epoch {trained.best_epoch}" if trained.epochs else ""
+    typer.echo(f"{trained.folder}  {trained.digest[:12]}{best}")
+    scores = trained.scores.get("validation", {})
+    own = {name: one[0] for name, one in scores.items() if isinstance(one, list)}
+    for name, found in scores.get("best_epoch", own).items():
+        typer.echo(f"  {name:<16} {found:.4g}")
 
 
 def _line(row: Epoch) -> str:
