@@ -173,8 +173,8 @@ def _wanted(layer: Any, count: int, kind: str) -> list[int]:
         kinds = [kind_of(str(one)) for one in layer.features[column]]
     if any(kinds) and kind not in kinds:
         raise BadValueError(
-            f"The layer {layer.name!r} has classes, and nothing in it is {kind}. Give what is {kind} "
-            f"the class {kind!r}, or choose another layer."
+            f"The layer {layer.name!r} has classes, and nothing in it is {kind}. Give what "
+            f"is {kind} the class {kind!r}, or choose another layer."
         )
     if not count and type(layer).__name__ != "Labels":
         raise BadValueError(
