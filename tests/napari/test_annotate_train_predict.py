@@ -86,7 +86,7 @@ def test_annotate_train_predict(viewer, qtbot, tmp_path):
 
     _, analyse = dock(viewer, "Analyse slide")
     assert str(tmp_path / "model") in analyse.model.choices
-    analyse.model.value, analyse.region.value = str(tmp_path / "model"), "Current view"
+    analyse.model.value, analyse.part.region.value = str(tmp_path / "model"), "Current view"
     analyse.start()
     qtbot.waitUntil(lambda: not analyse.is_running, timeout=WAIT_MS)
     analyse.warming.join(240)
