@@ -130,7 +130,7 @@ def classical_rows(
     Examples
     --------
     >>> from napari_steatosis.training.tiles import as_dataset, drawn_tiles
-    >>> tiles = as_dataset(drawn_tiles(2, seed=1, side_px=96))
+    >>> tiles = as_dataset(drawn_tiles(4, seed=1, side_px=128))
     >>> *_, last = classical_rows(tiles, learner="logistic")
     >>> last.model.spec.classes
     ('tissue', 'fat')
