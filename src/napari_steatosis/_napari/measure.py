@@ -208,8 +208,7 @@ class MeasureForm(Form):
         self.measured = measured
         report = measured.report
         self.droplets = Droplets(self.viewer, self.labels.value, report)
-        if report.flags:
-            self.panel.warn("\n".join(f"• {flag}" for flag in report.flags).replace("^2", "²"))
+        self.panel.show_flags(report)
         self.tabs.show_measured(measured, self.macro_um2)
         self.follow_cut()
         self._show_running(False)

@@ -179,9 +179,15 @@ class Panel(QWidget):
 
     def show_report(self, report: Report) -> None:
         """Show the numbers, and first what must be known before using them."""
-        if report.flags:
-            self.warn("\n".join(f"• {flag}" for flag in report.flags).replace("mm^2", "mm²"))
+        self.show_flags(report)
         self.table.show_report(report)
+
+    def show_flags(self, report: Report) -> None:
+        """Show what must be known before using the numbers."""
+        from ..io.write_report import printed
+
+        if report.flags:
+            self.warn("\n".join(f"• {printed(flag)}" for flag in report.flags))
 
 
 def across(*buttons: Widget) -> QWidget:

@@ -21,6 +21,9 @@ from ._zone_map import REACH_UM
 from .droplet_size import size_shares
 from .fat_area import percent_interval, why_no_interval
 
+MENTIONED = 0.005
+"""Smallest share of what was analysed that is worth a word when it is in no zone."""
+
 FEWEST_REGIONS = 3
 """With fewer regions of a kind by the tissue it is their surroundings that are measured."""
 
@@ -131,7 +134,7 @@ def zone_flags(evidence: Evidence) -> Iterator[str]:
         area = zones.both * zones.frame.um2_per_px / 1e6
         yield f"{area:.2g} mm^2 are drawn as portal and as central. They are in no zone."
     total, outside = int(counts.analysed.sum()), int(counts.analysed[0].sum())
-    if outside:
+    if outside >= MENTIONED * total:
         yield (
             f"{outside * um2 / 1e6:.3g} mm^2 ({100 * outside / total:.0f} %) of what was analysed "
             f"are in no {zones.prefix}: inside the drawn regions, or more than {REACH_UM:g} um "
