@@ -25,7 +25,7 @@ def press(button) -> None:
 
 def around_um(y, x, half=15):
     corners = [(-half, -half), (-half, half), (half, half), (half, -half)]
-    return UM * (np.array(corners) + (y, x))
+    return UM * (np.array(corners) + np.array((y, x)))
 
 
 def test_zones_nuclei_and_their_maps(form, qtbot):
