@@ -107,7 +107,8 @@ def _graded(percent: Measurement, counted: Counted) -> tuple[Measurement, ...]:
             "steatosis_grade",
             float(grade_of(percent.value)),
             "",
-            f"{which}. {rule} Research use only, no diagnosis.",
+            f"{which}. {rule} Research use only, no diagnosis. Interval: the grades at the ends "
+            f"of that of {percent.name}.",
             None if grades is None else (float(grades[0]), float(grades[1])),
             percent.n,
             percent.note,
