@@ -117,7 +117,7 @@ def test_several_slides_make_one_table_and_one_of_patients(liver, tmp_path):
     assert patients[fat][0] == pytest.approx(slides[fat][0])  # twice the same slide
     page = (tmp_path / "o/cohort.html").read_text(encoding="utf-8")
     assert "All visits of a patient together" not in page
-    assert page.count("<td>P1</td>") == 3  # the patient, and two slides
+    assert page.count("<td>P1</td>") == 4  # the patient, its grade, and two slides
     (tmp_path / "whose.csv").write_text("file;who\na;P1\n")
     refused = CliRunner().invoke(app, [*command, "--patients", str(tmp_path / "whose.csv")])
     assert "no column slide and patient; it has: file, who" in str(refused.exception)

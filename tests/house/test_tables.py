@@ -21,6 +21,7 @@ TABLES = {
 }
 FURNITURE = {
     "io": {
+        "amounts": "amounts of stains in: of OME-Zarr only",
         "annotations": "annotations in, of one format",
         "labels": "label images in: of OME-Zarr only, so there is nothing to choose from",
         "write": "the table of writers and the function that uses it",
@@ -35,6 +36,7 @@ FURNITURE = {
         "agreement": "of measured values with an expert's, not of one slide",
         "calibration": "from measured values to an expert's, fitted to many patients",
         "fibrosis": "measures a class map of collagen; the table is of those of fat",
+        "kappa": "of the grades of two readers, not of one slide",
         "patients": "of many slides: patients, visits and groups",
         "zones": "of the regions around landmarks that a user drew, not of a slide by itself",
     },

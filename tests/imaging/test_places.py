@@ -37,6 +37,14 @@ def test_small_places_are_those_of_a_label_image(size, strip_px, diagonal, monke
             assert np.array_equal(drop_small(values.copy(), area_px, diagonal=diagonal), expected)
 
 
+def test_small_places_go_from_a_part_of_a_map_too():
+    values = blotches((60, 90), 0.3)
+    part = values[3:-4, 5:-6]
+    expected = labelled_drop(part.copy(), 9, True)
+    drop_small(part, 9)
+    assert np.array_equal(values[3:-4, 5:-6], expected)
+
+
 @pytest.mark.parametrize("size", SIZES)
 def test_a_disk_reaches_as_far_as_the_distance(size):
     values = blotches(size, 0.1)

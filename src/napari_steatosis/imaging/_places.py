@@ -283,7 +283,8 @@ class Runs:
         """Make the pixels of these stretches no, in place."""
         lengths, starts = self.lengths, self.starts - self.starts // (self.width + 1)
         before = np.cumsum(lengths) - lengths
-        values.reshape(-1)[np.arange(lengths.sum()) + np.repeat(starts - before, lengths)] = False
+        pixels = np.arange(lengths.sum()) + np.repeat(starts - before, lengths)
+        values[np.divmod(pixels, self.width)] = False  # which may be a part of a larger map
 
 
 def _joined_area(
