@@ -13,6 +13,7 @@ from napari_steatosis.core.errors import BadValueError
 from napari_steatosis.imaging import mask_of_polygons
 from napari_steatosis.quantify import Landmarks, measure, with_macro_cut
 from napari_steatosis.quantify._zone_map import zone_map
+from napari_steatosis.quantify.zones import MENTIONED
 
 UM = 4.0
 PITCH_UM = 800.0
@@ -112,8 +113,9 @@ def test_each_droplet_is_counted_once(report):
         density = n / report[f"zone_{number}_tissue_area"].value
         assert report[f"zone_{number}_droplet_density"].value == pytest.approx(density)
     areas = [report[f"zone_{n}_tissue_area"].value for n in (1, 2, 3)]
-    left = float(next(f for f in report.flags if "in no zone" in f).partition(" ")[0])
-    assert sum(areas) + left == pytest.approx(report["tissue_area"].value, rel=1e-2)
+    left = report["tissue_area"].value - sum(areas)  # inside the regions, which are drawn small
+    assert 0 < left < MENTIONED * report["tissue_area"].value
+    assert not any("in no zone" in flag for flag in report.flags)
 
 
 def test_another_cut_gives_what_measuring_with_it_gives(liver, report):
